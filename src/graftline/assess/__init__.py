@@ -1,0 +1,1 @@
+"""Clinical criteria: one module per criterion, tables in, results out."""

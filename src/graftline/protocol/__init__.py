@@ -1,0 +1,41 @@
+"""The strategies of the field as typed data."""
+
+from graftline.protocol.read import (
+    TrialSettings,
+    parse_protocol,
+    read_trial_protocol,
+    shipped_protocol,
+    shipped_protocol_text,
+    shipped_protocols,
+)
+from graftline.protocol.strategy import (
+    Comparison,
+    Criterion,
+    Definitions,
+    Drug,
+    Endpoint,
+    Graft,
+    Product,
+    Protocol,
+    StoppingRule,
+    Visit,
+)
+
+__all__ = [
+    "Comparison",
+    "Criterion",
+    "Definitions",
+    "Drug",
+    "Endpoint",
+    "Graft",
+    "Product",
+    "Protocol",
+    "StoppingRule",
+    "TrialSettings",
+    "Visit",
+    "parse_protocol",
+    "read_trial_protocol",
+    "shipped_protocol",
+    "shipped_protocol_text",
+    "shipped_protocols",
+]

@@ -1,0 +1,14 @@
+"""A trial: protocol plus tables."""
+
+from graftline.trial.timeline import followup_ends, hsct_days, second_graft_days
+from graftline.trial.trial import SourceFile, Trial, conform, trial_from_tables
+
+__all__ = [
+    "SourceFile",
+    "Trial",
+    "conform",
+    "followup_ends",
+    "hsct_days",
+    "second_graft_days",
+    "trial_from_tables",
+]
