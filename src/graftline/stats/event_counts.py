@@ -5,12 +5,13 @@ step that touches each patient, so every estimator built on it costs little more
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-type FloatArray = NDArray[np.float64]
-type IntArray = NDArray[np.int64]
+FloatArray: TypeAlias = NDArray[np.float64]
+IntArray: TypeAlias = NDArray[np.int64]
 
 # Times closer than this (absolutely, or relative to the mean time) are one time: 0.1 + 0.2 and 0.3
 # are the same day. The value and the rule are those of aeqSurv in R's survival.
@@ -125,7 +126,9 @@ def count_events(
     return EventCounts(indexed.time, at_risk, events, table[:, 0].copy(), n)
 
 
-def _zero_where_nobody(at_risk: FloatArray, index: IntArray, late: NDArray[np.bool_], n: int) -> None:
+def _zero_where_nobody(
+    at_risk: FloatArray, index: IntArray, late: NDArray[np.bool_], n: int
+) -> None:
     """Weights that do not sum exactly leave dust where nobody is at risk; whole counts do not."""
     places = at_risk.size
     leaving = np.bincount(index[:n], minlength=places)

@@ -1,14 +1,14 @@
 """Pointwise confidence limits of a probability from its standard error, on a chosen scale."""
 
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from scipy.special import ndtri
 
 from graftline.stats.event_counts import FloatArray
 
-type IntervalType = Literal["log-log", "log", "plain", "logit", "arcsin", "cloglog"]
-INTERVALS: tuple[str, ...] = get_args(IntervalType.__value__)
+IntervalType: TypeAlias = Literal["log-log", "log", "plain", "logit", "arcsin", "cloglog"]
+INTERVALS: tuple[str, ...] = get_args(IntervalType)
 
 
 def probability_interval(
