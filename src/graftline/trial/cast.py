@@ -512,7 +512,7 @@ def _check_bounds(frame: pl.DataFrame, declared: Table, findings: Findings) -> N
             continue
         values = frame[column.name]
         low, high = column.minimum, column.maximum
-        outside = pl.Series([False] * values.len())
+        outside = pl.Series([False] * values.len(), dtype=pl.Boolean)
         if low is not None:
             outside = outside | (values < low).fill_null(value=False)
         if high is not None:

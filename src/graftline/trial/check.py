@@ -46,6 +46,7 @@ def check_trial(trial: Trial) -> list[Problem]:
     """
     names = {f.table: f.name for f in trial.files}
     found: dict[str, Findings] = {n: Findings(names.get(n, f"{n}.csv")) for n in TABLES}
+    _check_not_empty(trial, found)
     _check_patients_known(trial, found)
     _check_keys(trial, found)
     _check_repeated_rows(trial, found)
@@ -60,6 +61,13 @@ def check_trial(trial: Trial) -> list[Problem]:
     _check_doses(trial, found)
     _check_dna_bound(trial, found)
     return [problem for findings in found.values() for problem in findings.problems]
+
+
+def _check_not_empty(trial: Trial, found: dict[str, Findings]) -> None:
+    if trial.patients.height == 0:
+        found["patients"].problems.append(
+            Problem(found["patients"].file, "at least one patient", "fill in the table")
+        )
 
 
 def _bad(frame: pl.DataFrame, found: pl.Expr | str | None = None) -> pl.DataFrame:

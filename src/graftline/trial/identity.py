@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import polars as pl
 
-from graftline.problems import Problem, Severity
+from graftline.problems import Problem, Severity, sorted_problems
 from graftline.schema import table
-from graftline.trial.files import RawTable
+from graftline.trial.files import RawTable, read_folder
 
 # column names that hold identifiers by their meaning, whatever the values look like
 _NAMES = re.compile(
@@ -123,3 +124,15 @@ def _finding(
         found=found,
         count=count,
     )
+
+
+def check_privacy(folder: Path) -> list[Problem]:
+    """Read the files of a trial folder and report what could identify somebody.
+
+    Returns
+    -------
+    list of Problem
+        With the files that cannot be read; sorted.
+    """
+    tables, problems = read_folder(folder)
+    return sorted_problems([*problems, *find_identifiers(tables)])

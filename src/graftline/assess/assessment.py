@@ -1,0 +1,105 @@
+"""Every criterion of a trial at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+
+import polars as pl
+
+from graftline.assess import (
+    chimerism,
+    crs,
+    ctcae,
+    donor,
+    dosing,
+    eligibility,
+    engraftment,
+    gates,
+    graft_failure,
+    gvhd_acute,
+    gvhd_chronic,
+    hematotox,
+    icaht,
+    icans,
+    iec_hs,
+    infection,
+    kinetics,
+    lymphocytes,
+    medication,
+    mrd,
+    pancytopenia,
+    relapse,
+    response,
+)
+from graftline.assess.adjudicated import disagreements, preferred
+from graftline.assess.results import Assessed, combine_results
+from graftline.rules import Rule
+from graftline.trial import Trial
+
+# criteria that read tables only, then those that read the answers of the others
+_CRITERIA: tuple[ModuleType, ...] = (
+    crs,
+    icans,
+    iec_hs,
+    medication,
+    gvhd_acute,
+    gvhd_chronic,
+    ctcae,
+    pancytopenia,
+    icaht,
+    hematotox,
+    engraftment,
+    graft_failure,
+    chimerism,
+    kinetics,
+    lymphocytes,
+    infection,
+    response,
+    mrd,
+    relapse,
+    donor,
+    dosing,
+)
+_DECISIONS: tuple[ModuleType, ...] = (eligibility, gates)
+
+
+@dataclass(frozen=True, slots=True)
+class Assessments:
+    """All answers about a trial.
+
+    ``results`` holds derived and adjudicated rows side by side; ``chosen`` the one per patient and
+    rule that the protocol prefers; ``details`` the tables behind them; ``disagreements`` where the
+    two sources differ.
+    """
+
+    results: pl.DataFrame
+    details: Mapping[str, pl.DataFrame]
+    chosen: pl.DataFrame
+    disagreements: pl.DataFrame
+
+
+def assess_trial(trial: Trial) -> Assessments:
+    """Run every criterion over a trial.
+
+    Returns
+    -------
+    Assessments
+    """
+    first = gather([module.assess(trial) for module in _CRITERIA], trial)
+    decided = [module.assess(trial, first) for module in _DECISIONS]
+    return gather([Assessed(first.results, first.details), *decided], trial)
+
+
+def gather(assessed: list[Assessed], trial: Trial) -> Assessments:
+    """Join the answers of several criteria and choose between sources as the protocol says."""
+    results = combine_results([one.results for one in assessed])
+    details = {name: frame for one in assessed for name, frame in one.details.items()}
+    source = trial.protocol.definitions.source_preferred
+    return Assessments(results, details, preferred(results, source=source), disagreements(results))
+
+
+@cache
+def all_rules() -> dict[str, Rule]:
+    """Every rule by its id."""
+    return {rule.id: rule for module in (*_CRITERIA, *_DECISIONS) for rule in module.RULES}

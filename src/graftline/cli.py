@@ -1,0 +1,179 @@
+"""The command line: parse, call one function, print."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+
+from graftline import __version__
+from graftline.problems import InputError, exit_code, format_problems
+
+P = ParamSpec("P")
+_FOLDER = click.Path(path_type=Path)
+
+
+def _reports_input_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """Print what is wrong with the input, and exit 1 or 2; never a traceback for bad input."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except InputError as error:
+            click.echo(format_problems(error.problems), err=True)
+            sys.exit(exit_code(error.problems))
+
+    return wrapped
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[str], None]]:
+    """Show what is being done on a terminal; quiet in pipes and logs."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    with console.status(what) as status:
+        yield lambda step: status.update(step)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
+@click.version_option(__version__, prog_name="graftline")
+def main() -> None:
+    r"""Trials of CAR-T followed by allogeneic HSCT: records in, paper out.
+
+    \b
+    Start:   graftline init my-trial         an explained empty folder
+    Check:   graftline check my-trial        everything that is wrong or missing, at once
+    Report:  graftline report my-trial       tables, figures and methods in one HTML file
+    Ask:     graftline explain my-trial P07 neutrophil_engraftment
+    """
+
+
+@main.command()
+@click.argument("folder", type=_FOLDER)
+@click.option(
+    "--protocol",
+    default="all-in-one-2024",
+    show_default=True,
+    metavar="NAME",
+    help="Strategy the trial follows; see: graftline protocols.",
+)
+@_reports_input_errors
+def init(folder: Path, protocol: str) -> None:
+    """Write an explained empty trial folder."""
+    from graftline.trial.template import write_template
+
+    written = write_template(folder, protocol=protocol)
+    click.echo(
+        f"{len(written)} files in {folder}. Start with README.md, patients.csv, infusions.csv "
+        f"and followup.csv; then: graftline check {folder}"
+    )
+
+
+@main.command()
+@click.argument("trial", type=_FOLDER)
+@click.option("--privacy", is_flag=True, help="Look for names, full dates and record numbers.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def check(trial: Path, privacy: bool, as_json: bool) -> None:
+    """Say everything that is wrong with a trial folder.
+
+    Exit status: 0 nothing or warnings only, 1 findings that stop results, 2 unreadable.
+    """
+    from graftline.trial.identity import check_privacy
+    from graftline.trial.read import inspect_trial
+
+    with _progress("Reading the trial"):
+        problems = check_privacy(trial) if privacy else inspect_trial(trial)[1]
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        click.echo(json.dumps([asdict(p) for p in problems], indent=2, ensure_ascii=False))
+    else:
+        click.echo(format_problems(problems))
+    sys.exit(exit_code(problems))
+
+
+@main.command()
+@click.argument("trial", type=_FOLDER)
+@click.option(
+    "--out", type=_FOLDER, help="Folder for the results  [default: TRIAL-report beside it]"
+)
+@click.option(
+    "--figures", default="", metavar="pdf,png,svg", help="Write each figure in these formats too."
+)
+@click.option(
+    "--tables", default="", metavar="docx,latex,csv", help="Write each table in these formats too."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Write report.json: every number in full precision."
+)
+@click.option(
+    "--monitoring", is_flag=True, help="Add the data-monitoring pack (safety, stopping rule)."
+)
+@_reports_input_errors
+def report(
+    trial: Path, out: Path | None, figures: str, tables: str, as_json: bool, monitoring: bool
+) -> None:
+    """Write the report of a trial: one HTML file that opens from disk."""
+    from graftline.report.write import write_report
+
+    out = out or trial.resolve().parent / f"{trial.resolve().name}-report"
+    with _progress("Reading the trial") as step:
+        written = write_report(
+            trial,
+            out,
+            figures=_formats(figures, ("pdf", "png", "svg"), "--figures"),
+            tables=_formats(tables, ("docx", "latex", "csv"), "--tables"),
+            machine=as_json,
+            monitoring=monitoring,
+            progress=step,
+        )
+    for line in written.summary:
+        click.echo(line)
+    click.echo(f"{written.page}")
+
+
+def _formats(text: str, known: tuple[str, ...], option: str) -> tuple[str, ...]:
+    formats = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    unknown = [part for part in formats if part not in known]
+    if unknown:
+        raise click.BadParameter(
+            f"{', '.join(unknown)}: expected {', '.join(known)}", param_hint=option
+        )
+    return formats
+
+
+@main.command()
+@click.argument("trial", type=_FOLDER)
+@click.argument("patient")
+@click.argument("result")
+@_reports_input_errors
+def explain(trial: Path, patient: str, result: str) -> None:
+    """Show the records, the rule, the source and the answer of one RESULT of one PATIENT."""
+    from graftline.assess.assessment import assess_trial
+    from graftline.explain import explain as explain_result
+    from graftline.trial.read import read_trial
+
+    with _progress("Reading the trial"):
+        read = read_trial(trial)
+        explanation = explain_result(read, assess_trial(read), patient, result)
+    click.echo(str(explanation))
+
+
+@main.command()
+@click.argument("name", required=False)
+@_reports_input_errors
+def protocols(name: str | None) -> None:
+    """List the strategies that ship, or print one with the source of every value."""
+    from graftline.protocol import shipped_protocol, shipped_protocol_text, shipped_protocols
+
+    if name is not None:
+        click.echo(shipped_protocol_text(name).rstrip())
+        return
+    for shipped in shipped_protocols():
+        click.echo(f"{shipped:32} {shipped_protocol(shipped).title}")
