@@ -1,5 +1,6 @@
 """What is wrong with an input: where, what was found, what was expected, how to mend it."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -66,10 +67,10 @@ class ProtocolError(InputError):
 
 
 def sorted_problems(problems: Iterable[Problem]) -> list[Problem]:
-    """Problems by severity, then file, row and column."""
+    """Problems by file, row and column; in one place the gravest first."""
     return sorted(
         problems,
-        key=lambda p: (_ORDER[p.severity], p.file, p.row or 0, p.column or "", p.found or ""),
+        key=lambda p: (p.file, p.row or 0, p.column or "", _ORDER[p.severity], p.found or ""),
     )
 
 
@@ -91,9 +92,18 @@ def format_problems(problems: Sequence[Problem]) -> str:
     if not problems:
         return "No problems found."
     blocks = [f"{p.severity.upper()}: {p}" for p in problems]
+    counts = Counter(dict.fromkeys(Severity, 0))
+    for p in problems:
+        counts[p.severity] += p.count
+    parts = [_counted(n, severity.value) for severity, n in counts.items() if n]
     files = len({p.file for p in problems})
-    total = sum(p.count for p in problems)
-    end = f"{total} finding{'s' * (total != 1)} in {files} file{'s' * (files != 1)}."
+    end = f"{', '.join(parts)} in {_counted(files, 'file')}."
     if stops_results(problems):
         end += " Nothing was computed."
     return "\n".join([*blocks, end])
+
+
+def _counted(number: int, noun: str) -> str:
+    if noun == Severity.UNREADABLE:
+        return f"{number} unreadable"
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -117,13 +117,18 @@ def day_range_columns() -> tuple[Column, Column]:
     )
 
 
-def provenance_columns() -> tuple[Column, Column, Column]:
-    """Return the columns that say where a value comes from."""
+def provenance_columns() -> tuple[Column, ...]:
+    """Return the columns that say where a value comes from, and whether it is used."""
     return (
         Column(
             "assumed",
             "text",
             "Reason, where a value of this row is assumed and not recorded; else empty",
+        ),
+        Column(
+            "excluded",
+            "text",
+            "Reason, where the row is set aside: it stays in the file, is listed, and is not used",
         ),
         Column("source", "text", "Where the value is stated (form, page, publication)"),
         Column("comment", "text", "Free remark; not used by any rule"),

@@ -55,6 +55,7 @@ def check_trial(trial: Trial) -> list[Problem]:
     _check_index_day(trial, found)
     _check_event_days(trial, found)
     _check_event_grades(trial, found)
+    _check_undated(trial, found)
     _check_death(trial, found)
     _check_references(trial, found)
     _check_graft(trial, found)
@@ -262,6 +263,22 @@ def _check_event_days(trial: Trial, found: dict[str, Findings]) -> None:
         "day",
         "a day not before the index infusion (day 0)",
         "correct the day; days count from the index infusion",
+    )
+
+
+def _check_undated(trial: Trial, found: dict[str, Findings]) -> None:
+    undated = trial["events"].filter(
+        pl.col("event").is_in(["relapse", "progression"])
+        & pl.col("occurred").fill_null(value=True)
+        & pl.col("day").is_null()
+        & pl.col("day_low").is_null()
+    )
+    found["events"].rows(
+        _bad(undated, "event"),
+        "day",
+        "the day of a relapse or progression",
+        "it counts as a proportion only; no time-to-event result can use it",
+        severity=Severity.WARNING,
     )
 
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from graftline.problems import InputError, Problem, Severity, sorted_problems, stops_results
 from graftline.protocol import Protocol, TrialSettings, read_trial_protocol
-from graftline.trial.cast import cast_table
+from graftline.trial.cast import Findings, cast_table
 from graftline.trial.check import check_trial
 from graftline.trial.cut import cut_days, cut_table
 from graftline.trial.dates import index_dates, resolve_days
@@ -98,8 +98,8 @@ def _assemble(
     tables = {}
     for one in raw:
         days, findings = resolve_days(cast[one.table], one, index)
+        tables[one.table] = set_aside(days, findings)
         problems += findings.problems
-        tables[one.table] = days
     whole = trial_from_tables(
         protocol, tables, settings=settings, files=tuple(one.source for one in raw)
     )
@@ -111,6 +111,21 @@ def _assemble(
     if left_out:
         problems.append(_cut_note(left_out))
     return trial_from_tables(protocol, cut, settings=settings, files=whole.files), problems
+
+
+def set_aside(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+    """Leave out the rows marked ``excluded``, and list each with its reason."""
+    if "excluded" not in frame.columns:
+        return frame
+    marked = frame.filter(pl.col("excluded").is_not_null())
+    findings.rows(
+        marked.select("row", "patient", found="excluded"),
+        "excluded",
+        "rows that are used",
+        "this row is set aside for the reason given; empty the field to use it",
+        severity=Severity.NOTE,
+    )
+    return frame.filter(pl.col("excluded").is_null())
 
 
 def _no_dates(settings: TrialSettings) -> Problem:
