@@ -1,0 +1,201 @@
+"""From the traced equations to machine code for this processor, by LLVM's library alone."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from numpy.typing import NDArray
+
+from graftline.model import rodas4, tsit5
+from graftline.model.equations import rates
+from graftline.model.lanes import LANES, Code, emit_nodes
+from graftline.model.parameters import Model, model
+from graftline.model.sparse import Elimination, plan_elimination
+from graftline.model.trace import (
+    Graph,
+    Node,
+    derivatives,
+    evaluate,
+    graph_maths,
+    reachable,
+)
+
+_LOCK = threading.Lock()
+_FEATURE_OF_WIDTH = {8: ("avx512f", "avx512dq"), 4: ("avx2", "fma"), 2: ()}
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """The model as a graph: rates, Jacobian, and what depends on parameters alone."""
+
+    graph: Graph
+    states: tuple[Node, ...]
+    rates: tuple[Node, ...]
+    jacobian: Mapping[tuple[int, int], Node]
+    fixed: tuple[Node, ...]
+    read: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Compiled step functions by address, and how their buffers are laid out."""
+
+    width: int
+    explicit_begin: int
+    explicit_step: int
+    implicit_step: int
+    explicit_rows: tsit5.Rows
+    implicit_rows: rodas4.Rows
+    engine: Any
+
+
+def symbols_of(graph: Graph, table: Model) -> tuple[SimpleNamespace, SimpleNamespace]:
+    """Named symbols of all states and all parameters."""
+    states = SimpleNamespace(**{state.name: graph.state(state.name) for state in table.states})
+    names = [parameter.name for parameter in table.parameters]
+    return states, SimpleNamespace(**{name: graph.parameter(name) for name in names})
+
+
+@lru_cache(maxsize=1)
+def traced() -> Traced:
+    """The equations run once on symbols, with all derivatives."""
+    table = model()
+    graph = Graph()
+    s, p = symbols_of(graph, table)
+    by_name = rates(s, p, graph_maths(graph))
+    outputs = tuple(graph.node(by_name[state.name]) for state in table.states)
+    states = tuple(getattr(s, state.name) for state in table.states)
+    jacobian = derivatives(graph, outputs, states)
+    needed = reachable([*outputs, *jacobian.values()])
+    return Traced(
+        graph=graph,
+        states=states,
+        rates=outputs,
+        jacobian=jacobian,
+        fixed=_fixed_nodes(needed, [*outputs, *jacobian.values()]),
+        read=frozenset(column for _, column in jacobian),
+    )
+
+
+def _fixed_nodes(needed: list[Node], outputs: list[Node]) -> tuple[Node, ...]:
+    """Nodes of parameters alone that a varying node, or an output, uses directly."""
+    used = {arg.index: arg for node in needed if node.varies for arg in node.args}
+    used |= {node.index: node for node in outputs}
+    keep = (node for node in used.values() if not node.varies and node.op != "constant")
+    return tuple(sorted(keep, key=lambda node: node.index))
+
+
+def fixed_values(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What depends on parameters alone: array [n, constant] from an array [n, parameter]."""
+    trace = traced()
+    symbols = {parameter.name: parameters[:, i] for i, parameter in enumerate(model().parameters)}
+    values = evaluate(trace.fixed, symbols)
+    result = np.empty((len(parameters), len(trace.fixed)))
+    for i, value in enumerate(values):
+        result[:, i] = value
+    return result
+
+
+@lru_cache(maxsize=1)
+def elimination() -> Elimination:
+    """Order of elimination for the Jacobian's pattern."""
+    trace = traced()
+    return plan_elimination(len(trace.states), trace.jacobian)
+
+
+def best_width() -> int:
+    """Lanes per register on this processor: 8 (AVX-512), 4 (AVX2) or 2."""
+    features = llvm.get_host_cpu_features()
+    for width in LANES:
+        if all(features.get(name, False) for name in _FEATURE_OF_WIDTH[width]):
+            return width
+    return LANES[-1]
+
+
+def kernel(width: int | None = None) -> Kernel:
+    """The step functions compiled for ``width`` lanes, this processor's best by default."""
+    with _LOCK:
+        return _kernel(best_width() if width is None else width)
+
+
+@lru_cache(maxsize=len(LANES))
+def _kernel(width: int) -> Kernel:
+    trace, plan = traced(), elimination()
+    size, constants = len(trace.states), len(trace.fixed)
+    explicit = tsit5.Rows(size, constants)
+    implicit = rodas4.Rows(size, constants, len(plan.entries))
+    atol = tuple(0.0 if state.cumulative else state.atol for state in model().states)
+    text = "\n".join(
+        [
+            _rates_code(width, trace),
+            _jacobian_code(width, trace, plan),
+            tsit5.begin_code(width, explicit),
+            tsit5.step_code(width, explicit, trace.read, atol),
+            rodas4.step_code(width, implicit, plan, frozenset(trace.jacobian), atol),
+        ]
+    )
+    engine = _build(text, width)
+    return Kernel(
+        width=width,
+        explicit_begin=engine.get_function_address("tsit5_begin"),
+        explicit_step=engine.get_function_address("tsit5_step"),
+        implicit_step=engine.get_function_address("rodas4_step"),
+        explicit_rows=explicit,
+        implicit_rows=implicit,
+        engine=engine,
+    )
+
+
+def _symbols(code: Code, trace: Traced) -> dict[int, str]:
+    names = {
+        node.index: code.clipped(code.load("%s", i))
+        for i, node in enumerate(trace.states)
+        if i in trace.read
+    }
+    names.update({node.index: code.load("%c", i) for i, node in enumerate(trace.fixed)})
+    return names
+
+
+def _rates_code(width: int, trace: Traced) -> str:
+    code = Code(width)
+    values = emit_nodes(code, trace.rates, _symbols(code, trace))
+    for i, value in enumerate(values):
+        code.store(value, "%out", i)
+    return code.function("rates", ["s", "c", "out"], internal=True)
+
+
+def _jacobian_code(width: int, trace: Traced, plan: Elimination) -> str:
+    code = Code(width)
+    place = {entry: i for i, entry in enumerate(plan.entries)}
+    entries = list(trace.jacobian)
+    values = emit_nodes(code, [trace.jacobian[e] for e in entries], _symbols(code, trace))
+    for entry, value in zip(entries, values, strict=True):
+        code.store(value, "%out", place[entry])
+    return code.function("jacobian", ["s", "c", "out"], internal=True)
+
+
+def _build(text: str, width: int) -> Any:
+    """Machine code for this processor; the engine owns it and must be kept."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features()
+    features["prefer-256-bit"] = False
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=3
+    )
+    module = llvm.parse_assembly(text)
+    module.triple = llvm.get_default_triple()
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.slp_vectorization = False
+    passes = llvm.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(module, passes)
+    engine = llvm.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    return engine

@@ -1,0 +1,245 @@
+"""Writing LLVM code that works on several patients at once, one per lane of a vector register.
+
+The text of each function is assembled line by line: a value is its name in that text. Divisions are
+gathered in fours, because one division costs as much as twenty products.
+"""
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+
+from graftline.model.trace import Node, reachable
+
+LANES = (8, 4, 2)
+_MAGIC = 6755399441055744.0  # 1.5 * 2**52: adding it leaves the integer part in the low bits
+_LN2_HIGH = 6.93147180369123816490e-01
+_LN2_LOW = 1.90821492927058770002e-10
+_GROUP = 4
+
+
+class Code:
+    """The body of one LLVM function over vectors of ``width`` doubles."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.double = f"<{width} x double>"
+        self.integer = f"<{width} x i64>"
+        self.bit = f"<{width} x i1>"
+        self.lines: list[str] = []
+        self._count = 0
+
+    def _new(self, text: str) -> str:
+        self._count += 1
+        name = f"%v{self._count}"
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def constant(self, value: float) -> str:
+        """A number in every lane."""
+        bits = struct.unpack("<Q", struct.pack("<d", value))[0]
+        return "<" + ", ".join([f"double 0x{bits:016X}"] * self.width) + ">"
+
+    def whole(self, value: int) -> str:
+        """A 64-bit integer in every lane."""
+        return "<" + ", ".join([f"i64 {value}"] * self.width) + ">"
+
+    def row(self, base: str, index: int) -> str:
+        """Address of row ``index`` of a buffer of rows of ``width`` doubles."""
+        return self._new(f"getelementptr double, ptr {base}, i64 {index * self.width}")
+
+    def load(self, base: str, index: int) -> str:
+        """Row ``index`` of a buffer."""
+        return self._new(f"load {self.double}, ptr {self.row(base, index)}, align 64")
+
+    def store(self, value: str, base: str, index: int) -> None:
+        """Write a row of a buffer."""
+        address = self.row(base, index)
+        self.lines.append(f"  store {self.double} {value}, ptr {address}, align 64")
+
+    def call(self, name: str, *pointers: str) -> None:
+        """Call a function of the same module on buffers."""
+        arguments = ", ".join(f"ptr {pointer}" for pointer in pointers)
+        self.lines.append(f"  call void @{name}({arguments})")
+
+    def add(self, a: str, b: str) -> str:
+        """Sum; a product that feeds it may be fused."""
+        return self._new(f"fadd contract {self.double} {a}, {b}")
+
+    def sub(self, a: str, b: str) -> str:
+        """Difference; a product that feeds it may be fused."""
+        return self._new(f"fsub contract {self.double} {a}, {b}")
+
+    def mul(self, a: str, b: str) -> str:
+        """Product."""
+        return self._new(f"fmul contract {self.double} {a}, {b}")
+
+    def neg(self, a: str) -> str:
+        """Negation."""
+        return self._new(f"fneg {self.double} {a}")
+
+    def divide(self, a: str, b: str) -> str:
+        """Quotient (dear)."""
+        return self._new(f"fdiv {self.double} {a}, {b}")
+
+    def above(self, a: str, b: str) -> str:
+        """Mask: where ``a > b``."""
+        return self._new(f"fcmp ogt {self.double} {a}, {b}")
+
+    def choose(self, mask: str, a: str, b: str) -> str:
+        """``a`` where the mask holds, else ``b``."""
+        return self._new(f"select {self.bit} {mask}, {self.double} {a}, {self.double} {b}")
+
+    def larger(self, a: str, b: str) -> str:
+        """The larger of two (the second where the first is not a number)."""
+        return self.choose(self.above(a, b), a, b)
+
+    def smaller(self, a: str, b: str) -> str:
+        """The smaller of two (the second where the first is not a number)."""
+        return self.choose(self._new(f"fcmp olt {self.double} {a}, {b}"), a, b)
+
+    def clipped(self, a: str) -> str:
+        """Positive part."""
+        return self.larger(a, self.constant(0.0))
+
+    def combine(self, first: str, terms: Sequence[tuple[str, str]]) -> str:
+        """``first`` plus the sum of products."""
+        for a, b in terms:
+            first = self.add(self.mul(a, b), first)
+        return first
+
+    def bits(self, a: str) -> str:
+        """The bits of doubles as integers."""
+        return self._new(f"bitcast {self.double} {a} to {self.integer}")
+
+    def from_bits(self, a: str) -> str:
+        """Integers read as the bits of doubles."""
+        return self._new(f"bitcast {self.integer} {a} to {self.double}")
+
+    def integer_op(self, op: str, a: str, b: str) -> str:
+        """``add``, ``sub``, ``and``, ``shl``, ``lshr`` on 64-bit integers."""
+        return self._new(f"{op} {self.integer} {a}, {b}")
+
+    def polynomial(self, x: str, coefficients: Sequence[float]) -> str:
+        """Horner's rule, highest power first."""
+        value = self.constant(coefficients[0])
+        for coefficient in coefficients[1:]:
+            value = self.add(self.mul(value, x), self.constant(coefficient))
+        return value
+
+    def exp(self, x: str) -> str:
+        """Exponential: 2**n times a Taylor polynomial on half a binade; arguments cut at 700."""
+        x = self.larger(self.smaller(x, self.constant(700.0)), self.constant(-700.0))
+        magic = self.constant(_MAGIC)
+        shifted = self.add(self.mul(x, self.constant(1.4426950408889634)), magic)
+        n = self._new(f"fsub {self.double} {shifted}, {magic}")
+        r = self.sub(x, self.mul(n, self.constant(_LN2_HIGH)))
+        r = self.sub(r, self.mul(n, self.constant(_LN2_LOW)))
+        series = [1.0]
+        for k in range(1, 13):
+            series.insert(0, series[0] / k)
+        exponent = self.integer_op("add", self.bits(shifted), self.whole(1023))
+        scale = self.from_bits(self.integer_op("shl", exponent, self.whole(52)))
+        return self.mul(self.polynomial(r, series), scale)
+
+    def log(self, x: str) -> str:
+        """Natural logarithm of a positive normal number: exponent plus an atanh series."""
+        bits = self.bits(x)
+        offset = 0x3FE6A09E667F3BCD  # sqrt(1/2): the mantissa then lies around 1
+        shifted = self.integer_op("sub", bits, self.whole(offset))
+        biased = self.integer_op("add", shifted, self.whole(1 << 62))
+        exponent = self.integer_op("lshr", biased, self.whole(52))
+        high = self.integer_op(
+            "shl", self.integer_op("sub", exponent, self.whole(1 << 10)), self.whole(52)
+        )
+        mantissa = self.from_bits(self.integer_op("sub", bits, high))
+        magic_bits = struct.unpack("<q", struct.pack("<d", _MAGIC))[0]
+        n = self.from_bits(self.integer_op("add", exponent, self.whole(magic_bits - 1024)))
+        n = self._new(f"fsub {self.double} {n}, {self.constant(_MAGIC)}")
+        one = self.constant(1.0)
+        s = self.divide(self.sub(mantissa, one), self.add(mantissa, one))
+        square = self.mul(s, s)
+        series = self.polynomial(square, [2.0 / (2 * k + 1) for k in range(9, -1, -1)])
+        low = self.add(self.mul(s, series), self.mul(n, self.constant(_LN2_LOW)))
+        return self.add(self.mul(n, self.constant(_LN2_HIGH)), low)
+
+    def reciprocals(self, values: Sequence[str]) -> list[str]:
+        """One over each of up to four values at the price of one division."""
+        running = [values[0]]
+        for value in values[1:]:
+            running.append(self.mul(running[-1], value))
+        rest = self.divide(self.constant(1.0), running[-1])
+        result: list[str] = []
+        for i in range(len(values) - 1, 0, -1):
+            result.append(self.mul(rest, running[i - 1]))
+            rest = self.mul(rest, values[i])
+        return [rest, *reversed(result)]
+
+    def many_reciprocals(self, values: Sequence[str]) -> list[str]:
+        """One over each value, gathered in fours."""
+        result: list[str] = []
+        for start in range(0, len(values), _GROUP):
+            result.extend(self.reciprocals(values[start : start + _GROUP]))
+        return result
+
+    def function(self, name: str, arguments: Sequence[str], *, internal: bool = False) -> str:
+        """The finished function."""
+        kind = "internal " if internal else ""
+        signature = ", ".join(f"ptr noalias %{argument}" for argument in arguments)
+        inline = " noinline" if internal else ""
+        body = "\n".join(self.lines)
+        return (
+            f"define {kind}void @{name}({signature}) nounwind{inline} {{\n{body}\n  ret void\n}}\n"
+        )
+
+
+def emit_nodes(code: Code, outputs: Sequence[Node], symbols: Mapping[int, str]) -> list[str]:
+    """Code for the outputs of a graph.
+
+    Parameters
+    ----------
+    symbols : name in the code of every state and of every node that depends on parameters alone.
+    """
+    nodes = [node for node in reachable(outputs) if node.varies]
+    values = dict(symbols)
+    for level in _levels(nodes):
+        gathered = [node for node in level if node.op == "reciprocal"]
+        inverted = code.many_reciprocals([values[node.args[0].index] for node in gathered])
+        values.update(zip((node.index for node in gathered), inverted, strict=True))
+        for node in level:
+            if node.index not in values:
+                values[node.index] = _emit(code, node, values)
+    return [_operand(code, node, values) for node in outputs]
+
+
+def _levels(nodes: Sequence[Node]) -> list[list[Node]]:
+    """Nodes by the number of divisions on the way to them, so that divisions can be gathered."""
+    depth: dict[int, int] = {}
+    levels: list[list[Node]] = []
+    for node in nodes:
+        below = max((depth.get(arg.index, 0) for arg in node.args), default=0)
+        depth[node.index] = below + (node.op == "reciprocal")
+        while len(levels) <= depth[node.index]:
+            levels.append([])
+        levels[depth[node.index]].append(node)
+    return levels
+
+
+def _operand(code: Code, node: Node, values: Mapping[int, str]) -> str:
+    return code.constant(node.value) if node.op == "constant" else values[node.index]
+
+
+def _emit(code: Code, node: Node, values: Mapping[int, str]) -> str:
+    args = [_operand(code, arg, values) for arg in node.args]
+    if node.op == "step":
+        positive = code.above(args[0], code.constant(0.0))
+        return code.choose(positive, code.constant(1.0), code.constant(0.0))
+    operations: Mapping[str, Callable[..., str]] = {
+        "add": code.add,
+        "sub": code.sub,
+        "mul": code.mul,
+        "neg": code.neg,
+        "exp": code.exp,
+        "log": code.log,
+        "plus": code.clipped,
+        "smaller": code.smaller,
+    }
+    return operations[node.op](*args)

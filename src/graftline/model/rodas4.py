@@ -1,0 +1,249 @@
+"""One step of the implicit method for all lanes: the Rosenbrock method RODAS of order 4(3).
+
+Source: Hairer E, Wanner G. Solving ordinary differential equations II. 2nd ed. Springer 1996, IV.7
+(stiffly accurate, six stages, dense output of order 3). One sparse factorisation per step.
+"""
+
+from dataclasses import dataclass
+
+from graftline.model.lanes import Code
+from graftline.model.sparse import Elimination, Entry
+from graftline.model.tsit5 import ACCEPTED, STEP, STIFFNESS, error_weights, store_control
+
+GAMMA = 0.25
+STAGES = 6
+STAGE_WEIGHTS: tuple[tuple[float, ...], ...] = (
+    (),
+    (1.544,),
+    (0.9466785280815826, 0.2557011698983284),
+    (3.314825187068521, 2.896124015972201, 0.9986419139977817),
+    (1.221224509226641, 6.019134481288629, 12.53708332932087, -0.6878860361058950),
+)
+SLOPE_WEIGHTS: tuple[tuple[float, ...], ...] = (
+    (),
+    (-5.6688,),
+    (-2.430093356833875, -0.2063599157091915),
+    (-0.1073529058151375, -9.594562251023355, -20.47028614809616),
+    (7.496443313967647, -10.24680431464352, -33.99990352819905, 11.70890893206160),
+    (
+        8.083246795921522,
+        -7.981132988064893,
+        -31.52159432874371,
+        16.31930543123136,
+        -6.058818238834054,
+    ),
+)
+INTERPOLANT = (
+    (
+        10.12623508344586,
+        -7.487995877610167,
+        -34.80091861555747,
+        -7.992771707568823,
+        1.025137723295662,
+    ),
+    (
+        -0.6762803392801253,
+        6.087714651680015,
+        16.43084320892478,
+        24.76722511418386,
+        -6.594389125716872,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Where the rows of the implicit method's buffer lie."""
+
+    states: int
+    constants: int
+    entries: int
+
+    @property
+    def now(self) -> int:
+        """State at the start of the step."""
+        return 0
+
+    @property
+    def next(self) -> int:
+        """State at the end of the step."""
+        return self.states
+
+    @property
+    def stage(self) -> int:
+        """State at which a stage is evaluated."""
+        return 2 * self.states
+
+    @property
+    def rate(self) -> int:
+        """Rates at that state."""
+        return 3 * self.states
+
+    @property
+    def increments(self) -> int:
+        """Solutions of the six linear systems."""
+        return 4 * self.states
+
+    @property
+    def matrix(self) -> int:
+        """Entries of the matrix, then of its factors."""
+        return (4 + STAGES) * self.states
+
+    @property
+    def fixed(self) -> int:
+        """What depends on the patient's parameters alone."""
+        return self.matrix + self.entries
+
+    @property
+    def control(self) -> int:
+        """As in the explicit method; stiffness is the fastest rate on the diagonal (1/day)."""
+        return self.fixed + self.constants
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return self.control + 7
+
+
+def step_code(
+    width: int,
+    rows: Rows,
+    plan: Elimination,
+    jacobian: frozenset[Entry],
+    atol: tuple[float, ...],
+) -> str:
+    """Function ``rodas4_step``: one attempted step of every lane.
+
+    ``jacobian`` holds the entries that the function ``jacobian`` writes, in the rows that
+    ``plan.entries`` gives them.
+    """
+    code = Code(width)
+    place = {entry: rows.matrix + i for i, entry in enumerate(plan.entries)}
+    now = _commit(code, rows)
+    fixed = code.row("%b", rows.fixed)
+    code.call("rates", code.row("%b", rows.now), fixed, code.row("%b", rows.rate))
+    code.call("jacobian", code.row("%b", rows.now), fixed, code.row("%b", rows.matrix))
+    step = code.load("%b", rows.control + STEP)
+    per_step = code.divide(code.constant(1.0), step)
+    _factor(code, rows, plan, jacobian, place, per_step)
+    for stage in range(STAGES):
+        _stage(code, rows, plan, place, now, per_step, stage)
+    _measure(code, rows, atol)
+    return code.function("rodas4_step", ["b"])
+
+
+def _commit(code: Code, rows: Rows) -> list[str]:
+    accepted = code.above(code.load("%b", rows.control + ACCEPTED), code.constant(0.5))
+    now = []
+    for i in range(rows.states):
+        value = code.choose(accepted, code.load("%b", rows.next + i), code.load("%b", rows.now + i))
+        code.store(value, "%b", rows.now + i)
+        now.append(value)
+    return now
+
+
+def _factor(
+    code: Code,
+    rows: Rows,
+    plan: Elimination,
+    jacobian: frozenset[Entry],
+    place: dict[Entry, int],
+    per_step: str,
+) -> None:
+    diagonal = code.mul(per_step, code.constant(1.0 / GAMMA))
+    fastest = code.constant(0.0)
+    values: dict[Entry, str] = {}
+    for entry in plan.entries:
+        row, column = entry
+        value = code.neg(code.load("%b", place[entry])) if entry in jacobian else ""
+        if row == column:
+            if value:
+                fastest = code.larger(value, fastest)
+            value = code.add(value, diagonal) if value else diagonal
+        values[entry] = value
+    code.store(fastest, "%b", rows.control + STIFFNESS)
+    for pivot in plan.order:
+        inverse = code.divide(code.constant(1.0), values[pivot, pivot])
+        values[pivot, pivot] = inverse
+        for i in plan.lower[pivot]:
+            factor = code.mul(values[i, pivot], inverse)
+            values[i, pivot] = factor
+            for j in plan.upper[pivot]:
+                product = code.mul(factor, values[pivot, j])
+                old = values[i, j]
+                values[i, j] = code.sub(old, product) if old else code.neg(product)
+    for entry, value in values.items():
+        code.store(value, "%b", place[entry])
+
+
+def _stage(
+    code: Code,
+    rows: Rows,
+    plan: Elimination,
+    place: dict[Entry, int],
+    now: list[str],
+    per_step: str,
+    stage: int,
+) -> None:
+    base = rows.now
+    if stage > 0:
+        base = rows.stage
+        _stage_state(code, rows, stage)
+        fixed = code.row("%b", rows.fixed)
+        code.call("rates", code.row("%b", base), fixed, code.row("%b", rows.rate))
+    weights = [code.mul(per_step, code.constant(weight)) for weight in SLOPE_WEIGHTS[stage]]
+    right = []
+    for i in range(rows.states):
+        increments = [code.load("%b", _increment(rows, j, i)) for j in range(stage)]
+        terms = list(zip(weights, increments, strict=True))
+        right.append(code.combine(code.load("%b", rows.rate + i), terms))
+    for i, value in enumerate(_solve(code, plan, place, right)):
+        code.store(value, "%b", _increment(rows, stage, i))
+        if stage == STAGES - 1:
+            total = code.add(code.load("%b", rows.stage + i), value)
+            code.store(code.clipped(total), "%b", rows.next + i)
+
+
+def _increment(rows: Rows, stage: int, state: int) -> int:
+    return rows.increments + stage * rows.states + state
+
+
+def _stage_state(code: Code, rows: Rows, stage: int) -> None:
+    """The sixth stage starts where the fifth's solution ends."""
+    last = stage == STAGES - 1
+    for i in range(rows.states):
+        if last:
+            old = code.load("%b", rows.stage + i)
+            value = code.add(old, code.load("%b", _increment(rows, stage - 1, i)))
+        else:
+            terms = [
+                (code.load("%b", _increment(rows, j, i)), code.constant(weight))
+                for j, weight in enumerate(STAGE_WEIGHTS[stage])
+            ]
+            value = code.combine(code.load("%b", rows.now + i), terms)
+        code.store(value, "%b", rows.stage + i)
+
+
+def _solve(code: Code, plan: Elimination, place: dict[Entry, int], right: list[str]) -> list[str]:
+    solution = list(right)
+    for pivot in plan.order:
+        for i in plan.lower[pivot]:
+            factor = code.load("%b", place[i, pivot])
+            solution[i] = code.sub(solution[i], code.mul(factor, solution[pivot]))
+    for pivot in reversed(plan.order):
+        value = solution[pivot]
+        for j in plan.upper[pivot]:
+            value = code.sub(value, code.mul(code.load("%b", place[pivot, j]), solution[j]))
+        solution[pivot] = code.mul(value, code.load("%b", place[pivot, pivot]))
+    return solution
+
+
+def _measure(code: Code, rows: Rows, atol: tuple[float, ...]) -> None:
+    normed = [i for i, value in enumerate(atol) if value > 0.0]
+    weights = error_weights(code, rows.now, rows.next, rows.control, atol)
+    error = code.constant(0.0)
+    for i, weight in zip(normed, weights, strict=True):
+        miss = code.mul(code.load("%b", _increment(rows, STAGES - 1, i)), weight)
+        error = code.add(code.mul(miss, miss), error)
+    error = code.mul(error, code.constant(1.0 / len(normed)))
+    store_control(code, rows.control, error, 4)
