@@ -14,15 +14,10 @@ import polars as pl
 from numba import njit
 from numpy.typing import ArrayLike
 
-from graftline.stats.competing_data import (
-    CompetingData,
-    StatsInputError,
-    check_choice,
-    check_level,
-    competing_data,
-)
+from graftline.stats.competing_data import CompetingData, competing_data
 from graftline.stats.event_counts import EventCounts, FloatArray, IntArray, count_events
 from graftline.stats.influence import incidence_jackknife
+from graftline.stats.inputs import StatsInputError, check_choice, check_level
 from graftline.stats.probability_interval import (
     INTERVALS,
     IntervalType,
@@ -55,8 +50,8 @@ class CumulativeIncidence:
 
     ``time``, ``at_risk`` and the ``event_free`` fields have one value per distinct time (T);
     ``events``, ``incidence``, ``std_error``, ``lower`` and ``upper`` have one row per cause
-    (k x T), in the order of ``causes``. Limits are NaN where the scale has none: at an incidence of 0 or 1 on the
-    log, log-log and logit scales, as in R.
+    (k x T), in the order of ``causes``. Limits are NaN where the scale has none: at an incidence
+    of 0 or 1 on the log, log-log and logit scales, as in R.
     """
 
     time: FloatArray

@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from graftline.stats.event_counts import FloatArray, IntArray
+from graftline.stats.inputs import (
+    StatsInputError,
+    check_lengths,
+    check_rows,
+    check_times,
+    label_places,
+    number_array,
+    raise_problems,
+)
 
-
-class StatsInputError(ValueError):
-    """Arrays that cannot be analysed as they are; names the rows and the remedy."""
-
-
-_SHOWN = 10
 _MOST_CAUSES = 100
 
 
@@ -103,113 +105,6 @@ def competing_data(
     if data.time.size == 0:
         raise StatsInputError("time: found no patients\n  expected at least one row")
     return data
-
-
-def number_array(name: str, values: ArrayLike, problems: list[str]) -> FloatArray:
-    """One-dimensional float array; text and other shapes become problems."""
-    try:
-        if isinstance(values, pl.Series):
-            array = values.cast(pl.Float64).to_numpy()
-        else:
-            array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        problems.append(f"{name}: expected numbers\n  {error}")
-        return np.empty(0)
-    if array.ndim != 1:
-        problems.append(f"{name}: found shape {array.shape}\n  expected one value per row")
-        return np.empty(0)
-    return np.ascontiguousarray(array)
-
-
-def label_places(
-    name: str, values: ArrayLike, problems: list[str]
-) -> tuple[IntArray, tuple[object, ...]]:
-    """Place of each row's label among the sorted labels; missing labels become problems."""
-    series = (
-        values if isinstance(values, pl.Series) else pl.Series(name, np.asarray(values).tolist())
-    )
-    missing = series.is_null()
-    if series.dtype.is_float():
-        missing = missing | series.is_nan()
-    if missing.any():
-        rows = np.flatnonzero(missing.to_numpy())
-        problems.append(
-            f"{name}: no label in {row_list(rows)}\n  expected a label in every row\n"
-            "  leave out those patients, or give them a label of their own"
-        )
-        return np.zeros(len(series), dtype=np.int64), ()
-    labels = series.unique().sort()
-    lookup = pl.DataFrame({"label": labels, "place": np.arange(len(labels), dtype=np.int64)})
-    placed = pl.DataFrame({"label": series}).join(
-        lookup, on="label", how="left", maintain_order="left", validate="m:1"
-    )
-    return placed["place"].to_numpy(), tuple(labels.to_list())
-
-
-def check_lengths(arrays: dict[str, NDArray[np.generic] | None], problems: list[str]) -> None:
-    """Every array as long as the first."""
-    present = {name: array.shape[0] for name, array in arrays.items() if array is not None}
-    first = next(iter(present))
-    problems.extend(
-        f"{name}: found {size} values\n  expected {present[first]}, as many as {first} has"
-        for name, size in present.items()
-        if size != present[first]
-    )
-
-
-def check_times(times: FloatArray, entries: FloatArray | None, problems: list[str]) -> None:
-    """Times finite and not negative, entry before the time (or both 0)."""
-    expected = "a finite time, 0 or later"
-    check_rows("time", ~(times >= 0.0) | np.isinf(times), times, expected, problems)
-    if entries is None:
-        return
-    check_rows("entry", ~(entries >= 0.0) | np.isinf(entries), entries, expected, problems)
-    late = (entries >= times) & ~((entries == 0.0) & (times == 0.0))
-    check_rows("entry", late, entries, "an entry before the row's own time", problems)
-
-
-def check_rows(
-    name: str,
-    wrong: NDArray[np.bool_],
-    values: NDArray[np.generic],
-    expected: str,
-    problems: list[str],
-) -> None:
-    """One problem naming the rows (counted from 0, as arrays are) and their values."""
-    rows = np.flatnonzero(wrong)
-    if rows.size:
-        shown = ", ".join(str(value) for value in values[rows[:_SHOWN]].tolist())
-        problems.append(f"{name}: found {shown} in {row_list(rows)}\n  expected {expected}")
-
-
-def row_list(rows: IntArray) -> str:
-    """Row numbers as text, the first ten of them."""
-    shown = ", ".join(str(row) for row in rows[:_SHOWN].tolist())
-    more = f" and {rows.size - _SHOWN} more" if rows.size > _SHOWN else ""
-    return f"row{'s' * (rows.size > 1)} {shown}{more} (counted from 0)"
-
-
-def raise_problems(problems: list[str]) -> None:
-    """All problems in one error; nothing when there are none."""
-    if problems:
-        count = len(problems)
-        end = f"{count} problem{'s' * (count > 1)}. Nothing was computed."
-        raise StatsInputError("\n".join([*problems, end]))
-
-
-def check_choice(name: str, value: object, allowed: Sequence[object]) -> None:
-    """An option is one of the words it knows."""
-    if value not in allowed:
-        words = ", ".join(repr(word) for word in allowed)
-        raise StatsInputError(f"{name}: found {value!r}\n  expected one of {words}")
-
-
-def check_level(level: float) -> None:
-    """A confidence level lies between 0 and 1."""
-    if not 0.0 < level < 1.0:
-        raise StatsInputError(
-            f"level: found {level!r}\n  expected a number between 0 and 1, as 0.95"
-        )
 
 
 def _causes(
