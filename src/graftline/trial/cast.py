@@ -446,7 +446,7 @@ def _convert_units(frame: pl.DataFrame, declared: Table, findings: Findings) -> 
         if quantity is None:
             continue
         factor = conversion_factor(unit, quantity.unit, analyte=name)
-        factors.append((name, unit, factor, quantity.unit))
+        factors.append((name, unit, *(factor or (None, None)), quantity.unit))
         if factor is None:
             wrong.append((name, unit, quantity.unit))
     for name, unit, canonical in wrong:
@@ -463,7 +463,8 @@ def _convert_units(frame: pl.DataFrame, declared: Table, findings: Findings) -> 
         schema={
             declared.quantity_column: pl.String,
             "unit": pl.String,
-            "_factor": pl.Float64,
+            "_multiply": pl.Float64,
+            "_divide": pl.Float64,
             "_unit": pl.String,
         },
         orient="row",
@@ -475,7 +476,7 @@ def _convert_units(frame: pl.DataFrame, declared: Table, findings: Findings) -> 
         validate="m:1",
         maintain_order="left",
     )
-    converted = sorted({(n, u, c) for n, u, f, c in factors if f is not None and u != c})
+    converted = sorted({(n, u, c) for n, u, f, _, c in factors if f is not None and u != c})
     for name, unit, canonical in converted:
         findings.problems.append(
             Problem(
@@ -487,12 +488,16 @@ def _convert_units(frame: pl.DataFrame, declared: Table, findings: Findings) -> 
                 found=unit,
             )
         )
-    known = pl.col("_factor").is_not_null() | pl.col("unit").is_null()
-    scale = pl.col("_factor").fill_null(1.0)
+    known = pl.col("_multiply").is_not_null() | pl.col("unit").is_null()
     scaled = [c for c in ("value", "lloq", "lower_normal", "upper_normal") if c in frame.columns]
     units = {q.name: q.unit for q in declared.quantities}
     return joined.with_columns(
-        *(pl.when(known).then(pl.col(c) * scale).alias(c) for c in scaled),
+        *(
+            pl.when(known)
+            .then(pl.col(c) * pl.col("_multiply").fill_null(1.0) / pl.col("_divide").fill_null(1.0))
+            .alias(c)
+            for c in scaled
+        ),
         unit=pl.when(known)
         .then(
             pl.col(declared.quantity_column).replace_strict(
@@ -500,7 +505,7 @@ def _convert_units(frame: pl.DataFrame, declared: Table, findings: Findings) -> 
             )
         )
         .otherwise(pl.col("unit")),
-    ).drop("_factor", "_unit")
+    ).drop("_multiply", "_divide", "_unit")
 
 
 def _check_bounds(frame: pl.DataFrame, declared: Table, findings: Findings) -> None:
