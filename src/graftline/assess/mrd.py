@@ -5,6 +5,7 @@ from typing import Final, Literal
 import polars as pl
 
 from graftline.assess.adjudicated import adjudicated_events, preferred
+from graftline.assess.answers import join_flags
 from graftline.assess.population import infused_patients, transplanted_patients
 from graftline.assess.response import adjudicated_responses, first_remission, response_visits
 from graftline.assess.results import Assessed, as_results, combine_results
@@ -116,7 +117,7 @@ def classify_mrd(
         "mrd_events",
         "label",
         accepted=pl.col("specimen") == "marrow",
-        flags=pl.when(joined != "").then(joined),
+        flags=join_flags(words),
     ).sort("patient", "day", "label", nulls_last=True)
 
 

@@ -5,6 +5,7 @@ from typing import Final
 import polars as pl
 
 from graftline.assess.adjudicated import adjudicated_events
+from graftline.assess.answers import answer_everybody
 from graftline.assess.lugano import AS_RESPONSE, grade_lugano, response_rank, worse_response
 from graftline.assess.population import infused_patients, transplanted_patients
 from graftline.assess.response_classes import REMISSIONS, Adequacy, classify_all
@@ -316,15 +317,6 @@ def remission_at(
     )
 
 
-def _all_of(population: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
-    """Nobody of the population disappears."""
-    missing = pl.col("state").is_null()
-    return population.join(found, on="patient", how="left", validate="1:1").with_columns(
-        state=pl.col("state").fill_null("not_evaluable"),
-        reason=pl.when(missing).then(pl.lit("no_records")).otherwise("reason"),
-    )
-
-
 def _absent_at(frame: pl.DataFrame, ends: pl.DataFrame, *, day: float) -> pl.DataFrame:
     """Say why nobody looked: died before, or not yet so far."""
     joined = frame.join(ends, on="patient", how="left", validate="1:1")
@@ -367,12 +359,13 @@ def assess(trial: Trial) -> Assessed:
     )
     late = remission_at(visits.drop_nulls("hsct_day"))
     results = [
-        as_results(_all_of(infused, best_response(before)), rule="response"),
+        as_results(answer_everybody(infused, best_response(before)), rule="response"),
         as_results(best_response(called_before), rule="response", source="adjudicated"),
-        as_results(_all_of(infused, first_remission(visits)), rule="remission"),
+        as_results(answer_everybody(infused, first_remission(visits)), rule="remission"),
         as_results(first_remission(called), rule="remission", source="adjudicated"),
         as_results(
-            _absent_at(_all_of(grafted, late), ends, day=28.0), rule="remission_day28_after_hsct"
+            _absent_at(answer_everybody(grafted, late), ends, day=28.0),
+            rule="remission_day28_after_hsct",
         ),
         as_results(remission_at(called), rule="remission_day28_after_hsct", source="adjudicated"),
     ]

@@ -4,6 +4,8 @@ from typing import Final
 
 import polars as pl
 
+from graftline.assess.answers import join_flags
+
 GROWTH_FACTORS: Final = ("filgrastim", "pegfilgrastim", "lenograstim", "lipegfilgrastim", "g-csf")
 IMAGING_WITHIN_DAYS: Final = 92.0
 
