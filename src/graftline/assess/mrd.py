@@ -107,7 +107,6 @@ def classify_mrd(
         "assumed": ~pl.col("day_known"),
     }
     words = [pl.when(when.fill_null(value=False)).then(pl.lit(text)) for text, when in said.items()]
-    joined = pl.concat_str(words, separator="; ", ignore_nulls=True)
     return tests.select(
         "patient",
         "day",

@@ -301,6 +301,6 @@ def _flags() -> pl.Expr:
         "dated by imaging": pl.col("by_imaging"),
         "assumed": pl.col("assumed"),
     }
-    words = [pl.when(when.fill_null(value=False)).then(pl.lit(text)) for text, when in said.items()]
-    joined = pl.concat_str(words, separator="; ", ignore_nulls=True)
-    return pl.when(joined != "").then(joined)
+    return join_flags(
+        [pl.when(when.fill_null(value=False)).then(pl.lit(text)) for text, when in said.items()]
+    )
