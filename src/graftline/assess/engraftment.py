@@ -1,0 +1,473 @@
+"""Engraftment: neutrophils, platelets, independence of red cells, donor; days from HSPC."""
+
+import polars as pl
+
+from graftline.assess.after_hspc import adjudicated_after_hspc, graft_followup
+from graftline.assess.answers import answer_everybody, join_flags
+from graftline.assess.cell_counts import with_calculated_anc, worst_of_day
+from graftline.assess.donor_share import graft_donor_tests
+from graftline.assess.printed import printed_criteria
+from graftline.assess.quantified import is_at_least, is_below
+from graftline.assess.results import Assessed, as_results, combine_results
+from graftline.assess.runs import condition_runs, first_lasting_run
+from graftline.rules import Read, Rule
+from graftline.trial import Trial
+
+_PRINTED = printed_criteria("engraftment")
+_ANC = Read("labs", "analyte", ("anc", "wbc", "neutrophil_percent"), (0, None))
+_MYELOID = ("cd33", "cd15")
+
+RULES: tuple[Rule, ...] = tuple(
+    Rule(
+        id=name,
+        title=_PRINTED[name]["title"],
+        words=f"{_PRINTED[name]['printed']} {_PRINTED[name]['reading']}",
+        citation=_PRINTED[name]["citation"],
+        reads=reads,
+        origin="hspc",
+        parameters=tuple(_PRINTED[name]["parameters"]),
+    )
+    for name, reads in {
+        "neutrophil_engraftment": (_ANC,),
+        "platelet_engraftment_20": (
+            Read("labs", "analyte", ("platelets",), (0, None)),
+            Read("transfusions", "product", ("platelets",)),
+        ),
+        "platelet_engraftment_50": (
+            Read("labs", "analyte", ("platelets",), (0, None)),
+            Read("transfusions", "product", ("platelets",)),
+        ),
+        "hemoglobin_independence": (
+            Read("labs", "analyte", ("hemoglobin",), (0, None)),
+            Read("transfusions", "product", ("red_cells",)),
+        ),
+        "donor_engraftment": (_ANC, Read("chimerism", "lineage", (*_MYELOID, "unsorted"))),
+    }.items()
+)
+
+
+def counts_after_hspc(labs: pl.DataFrame, grafts: pl.DataFrame, analyte: str) -> pl.DataFrame:
+    """Lowest count of every measured day from the day of HSPC to the next graft.
+
+    Parameters
+    ----------
+    labs : DataFrame, the ``labs`` table (for ANC with the calculated rows)
+    grafts : DataFrame [patient, hsct_day, second_graft]
+    analyte : str
+
+    Returns
+    -------
+    DataFrame [patient, day, value, quantification]; ``day`` whole, from HSPC
+    """
+    return (
+        worst_of_day(labs, analyte, worst="lowest")
+        .join(grafts, on="patient", how="inner", validate="m:1")
+        .with_columns(day=pl.col("day") - pl.col("hsct_day").floor())
+        .filter(
+            (pl.col("day") >= 0) & (pl.col("day") < pl.col("second_graft")).fill_null(value=True)
+        )
+        .select("patient", "day", "value", "quantification")
+        .sort("patient", "day")
+    )
+
+
+def without_transfusion(
+    days: pl.DataFrame,
+    transfusions: pl.DataFrame,
+    grafts: pl.DataFrame,
+    product: str,
+    *,
+    free_days: float = 7,
+) -> pl.DataFrame:
+    """Mark the measured days on which the last transfusion is at least ``free_days`` ago.
+
+    Parameters
+    ----------
+    days : DataFrame [patient, day]; from HSPC
+    transfusions : DataFrame, the ``transfusions`` table; days from CAR-T
+    grafts : DataFrame [patient, hsct_day]
+    product : {"platelets", "red_cells"}
+    free_days : float
+        Last transfusion on day t: first free day t + ``free_days``.
+
+    Returns
+    -------
+    DataFrame : ``days`` with Boolean ``free`` and ``transfused`` (day of the last one, or null)
+    """
+    given = (
+        transfusions.filter(pl.col("product") == product)
+        .join(grafts.select("patient", "hsct_day"), on="patient", how="inner", validate="m:1")
+        .select("patient", transfused=pl.col("day").floor() - pl.col("hsct_day").floor())
+        .drop_nulls()
+        .sort("transfused")
+    )
+    return (
+        days.sort("day")
+        .join_asof(
+            given,
+            left_on="day",
+            right_on="transfused",
+            by="patient",
+            strategy="backward",
+            check_sortedness=False,
+        )
+        .with_columns(
+            free=(pl.col("day") - pl.col("transfused") >= free_days).fill_null(value=True)
+        )
+        .sort("patient", "day")
+    )
+
+
+def time_to_recovery(
+    days: pl.DataFrame,
+    *,
+    consecutive: int = 3,
+    max_gap_days: float = 3,
+    sustained: bool = True,
+    transient_within_days: float = 7,
+) -> pl.DataFrame:
+    """First of several consecutive measured days of recovery after the first low day.
+
+    Parameters
+    ----------
+    days : DataFrame [patient, day, recovered, low]
+        One row per patient and measured day; ``recovered`` and ``low`` may be unknown (null).
+    consecutive : int
+        Measured values on different days (ASTCT consensus 2021: 3).
+    max_gap_days : float
+        A larger gap between two measured days breaks the run.
+    sustained : bool
+        Whether a run lost again counts as transient.
+    transient_within_days : float
+        Lost: as many consecutive low days begin within so many days after the run's last needed
+        day.
+
+    Returns
+    -------
+    DataFrame [patient, day, gaps, transient_before, unmeasured_before]
+        Patients who recovered. ``unmeasured_before``: the measured day before lies further back
+        than ``max_gap_days``, so that recovery may have come earlier.
+    """
+    first_low = days.filter("low").group_by("patient").agg(first_low=pl.col("day").min())
+    counted = days.join(first_low, on="patient", how="inner", validate="m:1").filter(
+        pl.col("day") >= pl.col("first_low")
+    )
+    runs = condition_runs(counted, "recovered", consecutive=consecutive, max_gap_days=max_gap_days)
+    losses = condition_runs(counted, "low", consecutive=consecutive, max_gap_days=max_gap_days)
+    losses = losses if sustained else losses.clear()
+    before = days.sort("patient", "day").select(
+        "patient", start="day", step=pl.col("day").diff().over("patient")
+    )
+    return (
+        first_lasting_run(runs, losses, within_days=transient_within_days)
+        .join(before, on=["patient", "start"], how="left", validate="1:1")
+        .select(
+            "patient",
+            "gaps",
+            "transient_before",
+            day="start",
+            unmeasured_before=(pl.col("step") > max_gap_days).fill_null(value=False),
+        )
+        .sort("patient")
+    )
+
+
+def explain_no_recovery(
+    days: pl.DataFrame,
+    grafts: pl.DataFrame,
+    *,
+    horizon_days: float,
+    max_gap_days: float = 3,
+) -> pl.DataFrame:
+    """State and reason of patients without recovery.
+
+    Parameters
+    ----------
+    days : DataFrame [patient, day, recovered, low]
+    grafts : DataFrame [patient, end, dead, second_graft]; days from HSPC
+    horizon_days : float
+        "No" is said only when counts reach this day (less one permitted gap).
+
+    Returns
+    -------
+    DataFrame [patient, state, reason, until]
+        One row per patient of ``grafts``. Reasons: ``no_records``, ``never_below``,
+        ``died_before``, ``second_graft_before``, ``values_too_sparse`` (the last value had
+        recovered), ``records_stop``; not yet evaluable until ``horizon_days``.
+    """
+    seen = (
+        days.sort("patient", "day")
+        .group_by("patient", maintain_order=True)
+        .agg(
+            last=pl.col("day").last(),
+            ends_recovered=pl.col("recovered").fill_null(value=False).last(),
+            ever_low=pl.col("low").fill_null(value=False).any(),
+        )
+    )
+    short = pl.col("end") < horizon_days
+    replaced = pl.col("second_graft") < horizon_days
+    rows = grafts.join(seen, on="patient", how="left", validate="1:1").with_columns(
+        reason=pl.when(pl.col("last").is_null())
+        .then(pl.lit("no_records"))
+        .when(~pl.col("ever_low"))
+        .then(pl.lit("never_below"))
+        .when(pl.col("dead") & short)
+        .then(pl.lit("died_before"))
+        .when(replaced)
+        .then(pl.lit("second_graft_before"))
+        .when(short)
+        .then(pl.lit("followed_too_short"))
+        .when("ends_recovered")
+        .then(pl.lit("values_too_sparse"))
+        .when(pl.col("last") < horizon_days - max_gap_days)
+        .then(pl.lit("records_stop"))
+    )
+    not_yet = (pl.col("reason") == "followed_too_short").fill_null(value=False)
+    return rows.select(
+        "patient",
+        "reason",
+        state=pl.when(pl.col("reason").is_null())
+        .then(pl.lit("no"))
+        .when(not_yet)
+        .then(pl.lit("not_yet_evaluable"))
+        .otherwise(pl.lit("not_evaluable")),
+        until=pl.when(not_yet).then(pl.lit(float(horizon_days))),
+    )
+
+
+def recovery_answers(
+    days: pl.DataFrame,
+    grafts: pl.DataFrame,
+    *,
+    horizon_days: float,
+    consecutive: int = 3,
+    max_gap_days: float = 3,
+    sustained: bool = True,
+    transient_within_days: float = 7,
+) -> pl.DataFrame:
+    """Recovery of one count in every transplanted patient, with why where there is none.
+
+    Returns
+    -------
+    DataFrame [patient, state, value, day, flags, reason, until]
+        ``day`` = ``value`` = day from HSPC.
+    """
+    found = time_to_recovery(
+        days,
+        consecutive=consecutive,
+        max_gap_days=max_gap_days,
+        sustained=sustained,
+        transient_within_days=transient_within_days,
+    )
+    others = explain_no_recovery(days, grafts, horizon_days=horizon_days, max_gap_days=max_gap_days)
+    recovered = pl.col("day").is_not_null()
+    rows = (
+        others.join(found, on="patient", how="left", validate="1:1")
+        .join(grafts.select("patient", "hsct_assumed"), on="patient", how="left", validate="1:1")
+        .sort("patient")
+    )
+    return rows.select(
+        "patient",
+        "day",
+        value="day",
+        state=pl.when(recovered).then(pl.lit("yes")).otherwise("state"),
+        reason=pl.when(~recovered).then("reason"),
+        until=pl.when(~recovered).then("until"),
+        flags=join_flags(
+            [
+                pl.when("gaps").then(pl.lit("gaps")),
+                pl.when("transient_before").then(pl.lit("transient_before")),
+                pl.when("unmeasured_before").then(pl.lit("unmeasured_before")),
+                pl.when(recovered & pl.col("hsct_assumed")).then(pl.lit("assumed")),
+            ]
+        ),
+    )
+
+
+def neutrophil_days(
+    labs: pl.DataFrame, grafts: pl.DataFrame, *, threshold_1e9_per_l: float = 0.5
+) -> pl.DataFrame:
+    """Measured ANC days after HSPC and whether they had recovered or were low.
+
+    ANC that was not reported is calculated from white cells and differential.
+
+    Returns
+    -------
+    DataFrame [patient, day, value, quantification, recovered, low]
+    """
+    return counts_after_hspc(with_calculated_anc(labs), grafts, "anc").with_columns(
+        recovered=is_at_least(threshold_1e9_per_l), low=is_below(threshold_1e9_per_l)
+    )
+
+
+def transfusion_free_days(
+    labs: pl.DataFrame,
+    transfusions: pl.DataFrame,
+    grafts: pl.DataFrame,
+    *,
+    analyte: str,
+    product: str,
+    threshold: float,
+    free_days: float = 7,
+) -> pl.DataFrame:
+    """Measured days after HSPC on which a transfusion-dependent count had recovered or was low.
+
+    A day within ``free_days`` of a transfusion is not recovered, and is low: whoever is transfused
+    had a low count, whether or not it was recorded.
+
+    Returns
+    -------
+    DataFrame [patient, day, value, quantification, recovered, low]
+    """
+    days = without_transfusion(
+        counts_after_hspc(labs, grafts, analyte), transfusions, grafts, product, free_days=free_days
+    )
+    lately = pl.col("transfused") >= -free_days
+    return days.with_columns(
+        recovered=is_at_least(threshold) & pl.col("free"),
+        low=is_below(threshold) | ~pl.col("free") | lately.fill_null(value=False),
+    ).select("patient", "day", "value", "quantification", "recovered", "low")
+
+
+def donor_engraftment_answers(
+    neutrophils: pl.DataFrame,
+    tests: pl.DataFrame,
+    *,
+    minimum_donor_percent: float = 5,
+    within_days: float = 14,
+) -> pl.DataFrame:
+    """Neutrophil engraftment by the graft's own cells.
+
+    Parameters
+    ----------
+    neutrophils : DataFrame as from ``recovery_answers``
+    tests : DataFrame [patient, hsct_day, lineage, donor_percent]; of the graft's donor, after HSPC
+    minimum_donor_percent : float
+    within_days : float
+        The nearest test of the myeloid lineage so near to the day of neutrophil engraftment counts;
+        without one, the nearest of unsorted cells, as ``provisional``: the CAR-T's donor DNA is in
+        it.
+
+    Returns
+    -------
+    DataFrame [patient, state, value, day, label, flags, reason, until]
+    """
+    apart = (pl.col("hsct_day") - pl.col("engrafted")).abs()
+    near = (
+        tests.filter(pl.col("lineage").is_in([*_MYELOID, "unsorted"]))
+        .join(
+            neutrophils.select("patient", engrafted="day"),
+            on="patient",
+            how="inner",
+            validate="m:1",
+        )
+        .with_columns(apart=apart, provisional=pl.col("lineage") == "unsorted")
+        .filter(pl.col("apart") <= within_days)
+        .sort("patient", "provisional", "apart", "hsct_day", "donor_percent")
+        .unique("patient", keep="first", maintain_order=True)
+        .select("patient", "provisional", "donor_percent")
+    )
+    rows = neutrophils.join(near, on="patient", how="left", validate="1:1")
+    engrafted = pl.col("state") == "yes"
+    untested = engrafted & pl.col("donor_percent").is_null()
+    donor = engrafted & (pl.col("donor_percent") >= minimum_donor_percent).fill_null(value=False)
+    return rows.select(
+        "patient",
+        "until",
+        day=pl.when(donor).then("day"),
+        value=pl.when(donor).then("day"),
+        state=pl.when(donor)
+        .then(pl.lit("yes"))
+        .when(untested)
+        .then(pl.lit("not_evaluable"))
+        .when(engrafted)
+        .then(pl.lit("no"))
+        .otherwise("state"),
+        label=pl.when(engrafted & ~donor & ~untested).then(pl.lit("recipient cells")),
+        reason=pl.when(untested).then(pl.lit("no_chimerism_test")).otherwise("reason"),
+        flags=join_flags(
+            [
+                pl.col("flags"),
+                pl.when(pl.col("provisional") & ~untested).then(pl.lit("provisional")),
+            ]
+        ),
+    ).sort("patient")
+
+
+def assess(trial: Trial) -> Assessed:
+    """Engraftment of a trial, derived and adjudicated.
+
+    Platelet and haemoglobin recovery need the ``transfusions`` table: without it nobody can be
+    called independent of transfusions.
+    """
+    grafts = graft_followup(trial)
+    gap = trial.protocol.definitions.engraftment_max_gap_days
+    neutrophils = recovery_answers(
+        neutrophil_days(trial["labs"], grafts),
+        grafts,
+        horizon_days=trial.protocol.definitions.graft_failure_day,
+        max_gap_days=gap,
+        sustained=trial.protocol.definitions.engraftment_sustained,
+    )
+    calculated = _calculated_patients(trial)
+    neutrophils = neutrophils.with_columns(
+        flags=join_flags(
+            [
+                pl.col("flags"),
+                pl.when(
+                    pl.col("patient").is_in(calculated.implode()) & (pl.col("state") == "yes")
+                ).then(pl.lit("anc_calculated")),
+            ]
+        )
+    )
+    donors = donor_engraftment_answers(
+        neutrophils, graft_donor_tests(trial, grafts).filter(~pl.col("before_hspc"))
+    )
+    frames = [
+        as_results(answer_everybody(grafts, neutrophils), rule="neutrophil_engraftment"),
+        as_results(answer_everybody(grafts, donors), rule="donor_engraftment"),
+    ]
+    for rule in ("platelet_engraftment_20", "platelet_engraftment_50", "hemoglobin_independence"):
+        frames.append(as_results(_independence(trial, grafts, rule, gap), rule=rule))
+    for event, rule in {
+        "neutrophil_engraftment": "neutrophil_engraftment",
+        "platelet_engraftment": "platelet_engraftment_20",
+    }.items():
+        frames.append(adjudicated_after_hspc(trial, grafts, event, rule=rule))
+    return Assessed(combine_results(frames))
+
+
+def _calculated_patients(trial: Trial) -> pl.Series:
+    rows = with_calculated_anc(trial["labs"]).filter("calculated")
+    return rows["patient"].unique().sort()
+
+
+def _independence(
+    trial: Trial, grafts: pl.DataFrame, rule: str, max_gap_days: float
+) -> pl.DataFrame:
+    printed = _PRINTED[rule]
+    days = transfusion_free_days(
+        trial["labs"],
+        trial["transfusions"],
+        grafts,
+        analyte=printed["analyte"],
+        product=printed["product"],
+        threshold=printed["threshold"],
+        free_days=printed["transfusion_free_days"],
+    )
+    answers = recovery_answers(
+        days,
+        grafts,
+        horizon_days=printed["horizon_days"],
+        consecutive=printed["consecutive"],
+        max_gap_days=max_gap_days,
+        sustained=False,
+    )
+    if "transfusions" not in trial.present:
+        unknown = pl.col("reason").is_null() | (pl.col("reason") != "no_records")
+        answers = answers.with_columns(
+            state=pl.lit("not_evaluable"),
+            reason=pl.when(unknown).then(pl.lit("no_transfusion_records")).otherwise("reason"),
+            **{name: pl.lit(None, dtype=pl.Float64) for name in ("value", "day", "until")},
+        )
+    return answer_everybody(grafts, answers)
