@@ -1,0 +1,1 @@
+"""Assay files of a trial into tables: repertoires, flow cytometry, cultures, chimerism, CD7."""

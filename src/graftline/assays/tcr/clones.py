@@ -1,0 +1,200 @@
+"""Rows of a repertoire file into clones: locus, productive filter, clone key, summed counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from graftline.assays.tcr.findings import count_problems, tally_problems
+from graftline.assays.tcr.read import Rearrangements, scan_rearrangements, unreadable_table
+from graftline.problems import InputError, Problem
+
+CloneKey = Literal["nt", "aa", "aa_v", "aa_v_j", "nt_v_j"]
+KEY_COLUMNS: dict[str, tuple[str, ...]] = {
+    "nt": ("junction",),
+    "aa": ("junction_aa",),
+    "aa_v": ("junction_aa", "v_gene"),
+    "aa_v_j": ("junction_aa", "v_gene", "j_gene"),
+    "nt_v_j": ("junction", "v_gene", "j_gene"),
+}
+_TALLY = ("sample", "locus", "locus_conflict", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Clones:
+    """Clones of one or more samples and what was left out on the way to them.
+
+    ``clones`` has ``sample``, the columns of the key and ``count``, sorted by sample, falling
+    count and key. ``tally`` has one row per ``sample, locus, locus_conflict, status`` with ``rows,
+    reads, clones``; status is ``kept``, ``non_productive``, ``stop_in_cdr3`` (flagged productive
+    with a stop or frame shift in the amino acids), ``no_cdr3`` or ``other_locus``.
+    """
+
+    key: CloneKey
+    locus: str | None
+    clones: pl.DataFrame
+    tally: pl.DataFrame
+    problems: tuple[Problem, ...]
+
+
+def group_clones(
+    rearrangements: Rearrangements,
+    *,
+    key: CloneKey = "aa_v_j",
+    locus: str | None = "TRB",
+    productive: Literal["only", "all"] = "only",
+) -> pl.LazyFrame:
+    """Counts summed over identical clone keys, with each group's status; streams.
+
+    Returns
+    -------
+    LazyFrame [sample, locus, locus_conflict, status, key columns, count, rows]
+        ``count`` is NaN for a group that holds an invalid count.
+
+    Notes
+    -----
+    A row is productive if its flag says so and its CDR3 has letters only; without a flag the CDR3
+    decides alone. Letters mean no stop (``*``) and no frame mark (``_ ~ # ?``).
+    """
+    names = KEY_COLUMNS[key]
+    sequence = names[0]
+    used = tuple(dict.fromkeys((*names, "junction_aa")))
+    flagged = pl.col("productive").ne_missing(False)
+    rows = rearrangements.rows.with_columns(pl.col(sequence).str.to_uppercase())
+    if productive == "only":
+        # Out-of-frame rows collapse into one group each: they are counted, not kept apart.
+        rows = rows.with_columns(pl.when(flagged).then(pl.col(name)).alias(name) for name in used)
+    groups = rows.group_by("sample", "locus", "locus_conflict", "productive", *used).agg(
+        pl.col("count").sum(), pl.len().alias("rows")
+    )
+    status = _status(sequence, locus, productive).alias("status")
+    return groups.with_columns(status).drop(
+        "productive", *(name for name in used if name not in names)
+    )
+
+
+def _status(sequence: str, locus: str | None, productive: str) -> pl.Expr:
+    letters = pl.col("junction_aa").str.contains(r"^[A-Za-z]+$")
+    flag = pl.col("productive")
+    other = pl.lit(False) if locus is None else pl.col("locus").ne_missing(locus)
+    missing, kept = pl.col(sequence).is_null(), pl.lit("kept")
+    if productive == "all":
+        chosen = pl.when(missing).then(pl.lit("no_cdr3")).otherwise(kept)
+    else:
+        unflagged = flag.is_null() & letters.ne_missing(True)
+        chosen = (
+            pl.when(missing & flag.ne_missing(False))
+            .then(pl.lit("no_cdr3"))
+            .when(~flag | (unflagged & letters.is_not_null()))
+            .then(pl.lit("non_productive"))
+            .when(unflagged)
+            .then(pl.lit("no_cdr3"))
+            .when(~letters)
+            .then(pl.lit("stop_in_cdr3"))
+            .otherwise(kept)
+        )
+    return pl.when(other).then(pl.lit("other_locus")).otherwise(chosen)
+
+
+def count_spectrum(rearrangements: Rearrangements, groups: pl.LazyFrame) -> pl.DataFrame:
+    """How many clones have which count, per sample and status: all that diversity needs.
+
+    The clones themselves are never held: ten million rows stream through.
+
+    Raises
+    ------
+    InputError
+        A count is missing, negative or not whole (every kind, with its first row), or the file
+        is damaged.
+    """
+    query = groups.group_by(*_TALLY, "count").agg(pl.len().alias("clones"), pl.col("rows").sum())
+    spectrum = _collect(rearrangements, query)
+    return spectrum.sort(*_TALLY, "count")
+
+
+def _collect(rearrangements: Rearrangements, query: pl.LazyFrame) -> pl.DataFrame:
+    try:
+        result = query.collect(engine="streaming")
+    except (pl.exceptions.PolarsError, OSError) as damage:
+        problems = count_problems(rearrangements)
+        raise (
+            InputError(problems) if problems else unreadable_table(rearrangements.table, damage)
+        ) from None
+    if result["count"].is_nan().any():
+        raise InputError(count_problems(rearrangements))
+    return result
+
+
+def tally_of(groups: pl.DataFrame) -> pl.DataFrame:
+    """Rows, reads and clones per sample, locus and status."""
+    clones = pl.col("clones").sum() if "clones" in groups.columns else pl.len().alias("clones")
+    reads = (
+        (pl.col("count") * pl.col("clones")).sum()
+        if "clones" in groups.columns
+        else pl.col("count").sum()
+    )
+    return (
+        groups.group_by(*_TALLY)
+        .agg(pl.col("rows").sum().cast(pl.Int64), reads.cast(pl.Int64).alias("reads"), clones)
+        .sort(*_TALLY)
+    )
+
+
+def read_clones(
+    path: str | Path | Sequence[str | Path],
+    *,
+    key: CloneKey = "aa_v_j",
+    locus: str | None = "TRB",
+    productive: Literal["only", "all"] = "only",
+    sample: str | None = None,
+    count_column: str | None = None,
+) -> Clones:
+    """Clones of one file or several: one locus, productive rows, counts summed over the key.
+
+    Parameters
+    ----------
+    path : str, Path or sequence of them
+        AIRR, immunoSEQ or MiXCR files; a file may hold several samples.
+    key : {"nt", "aa", "aa_v", "aa_v_j", "nt_v_j"}
+        What makes two rows the same clone. V and J are IMGT genes: alleles are dropped.
+    locus : str or None
+        Rows of other loci are left out and counted. None takes all, if the file has only one.
+    productive : {"only", "all"}
+        Whether out-of-frame rows and rows with stops are left out.
+    sample, count_column : str, optional
+        As in `scan_rearrangements`.
+
+    Raises
+    ------
+    InputError
+        Unreadable files, missing counts, several loci without a choice; of all files at once.
+    """
+    paths = [path] if isinstance(path, str | Path) else list(path)
+    parts: list[tuple[pl.DataFrame, pl.DataFrame, tuple[Problem, ...]]] = []
+    errors: list[Problem] = []
+    for one in paths:
+        try:
+            scanned = scan_rearrangements(one, sample=sample, count_column=count_column)
+            groups = group_clones(scanned, key=key, locus=locus, productive=productive)
+            collected = _collect(scanned, groups)
+            tally = tally_of(collected)
+            problems = (*scanned.problems, *tally_problems(scanned, tally, locus=locus))
+            parts.append((collected, tally, problems))
+        except InputError as wrong:
+            errors.extend(wrong.problems)
+    if errors:
+        raise InputError(errors)
+    kept = pl.concat([p[0] for p in parts]).filter(
+        (pl.col("status") == "kept") & (pl.col("count") > 0)
+    )
+    names = KEY_COLUMNS[key]
+    # Several files may hold parts of one sample.
+    clones = (
+        kept.group_by("sample", *names)
+        .agg(pl.col("count").sum().cast(pl.Int64))
+        .sort("sample", "count", *names, descending=[False, True, *[False] * len(names)])
+    )
+    tally = pl.concat([p[1] for p in parts])
+    return Clones(key, locus, clones, tally, tuple(q for p in parts for q in p[2]))

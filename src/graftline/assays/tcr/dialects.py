@@ -1,0 +1,131 @@
+"""Column names of the repertoire formats: AIRR Rearrangement, immunoSEQ v1-v3, MiXCR."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graftline.assays.tcr.table_file import TableFile
+from graftline.problems import InputError, Problem, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Which column of a format holds what; names in lower case, first present wins.
+
+    ``counts`` are tried in order when the caller names none; ``counts_on_request`` mean something
+    else (reads behind a consensus, estimated genomes) and are used only when asked for.
+    """
+
+    name: str
+    columns: Mapping[str, tuple[str, ...]]
+    counts: tuple[str, ...]
+    counts_on_request: tuple[str, ...]
+
+
+AIRR = Dialect(
+    "airr",
+    {
+        "sample": ("repertoire_id", "sample_id", "name_repertoire"),
+        "locus": ("locus",),
+        "junction": ("junction", "cdr3"),
+        "junction_aa": ("junction_aa", "cdr3_aa"),
+        "v_call": ("v_call",),
+        "j_call": ("j_call",),
+        "productive": ("productive",),
+        "in_frame": ("vj_in_frame",),
+        "stop": ("stop_codon",),
+    },
+    ("duplicate_count", "umi_count"),
+    ("consensus_count",),
+)
+IMMUNOSEQ = Dialect(
+    "immunoseq",
+    {
+        "sample": ("sample_name",),
+        "junction": ("nucleotide", "rearrangement"),
+        "junction_aa": ("aminoacid", "amino_acid"),
+        "v_call": ("vmaxresolved", "v_resolved", "vgenename", "v_gene", "vfamilyname", "v_family"),
+        "j_call": ("jmaxresolved", "j_resolved", "jgenename", "j_gene", "jfamilyname", "j_family"),
+        "frame": ("sequencestatus", "frame_type"),
+    },
+    (
+        "count (templates)",
+        "count (templates/reads)",
+        "templates",
+        "count (reads)",
+        "count",
+        "reads",
+        "seq_reads",
+    ),
+    ("estimatednumbergenomes",),
+)
+MIXCR = Dialect(
+    "mixcr",
+    {
+        "locus": ("topchains", "chains"),
+        "junction": ("nseqcdr3", "n. seq. cdr3", "nseqimputedcdr3"),
+        "junction_aa": ("aaseqcdr3", "aa. seq. cdr3", "aaseqimputedcdr3"),
+        "v_call": ("bestvgene", "bestvhit", "allvhitswithscore", "allvhits", "all v hits"),
+        "j_call": ("bestjgene", "bestjhit", "alljhitswithscore", "alljhits", "all j hits"),
+    },
+    ("clonecount", "clone count", "readcount", "uniquemoleculecount", "uniqueumicount"),
+    (),
+)
+
+
+def recognise_dialect(table: TableFile) -> Dialect:
+    """The format of a repertoire file, from its header alone.
+
+    Raises
+    ------
+    InputError
+        The header belongs to none of the three formats; the columns found are listed.
+    """
+    names = {name.lower() for name in table.columns}
+    if names & {"nucleotide", "rearrangement"} and names & {"aminoacid", "amino_acid"}:
+        return IMMUNOSEQ
+    if names & set(MIXCR.columns["junction"] + MIXCR.columns["junction_aa"]):
+        return MIXCR
+    if names & {"junction", "junction_aa", "cdr3_aa", "cdr3"} and "v_call" in names:
+        return AIRR
+    raise InputError(
+        [
+            Problem(
+                table.path.name,
+                "the columns of an AIRR Rearrangement (junction_aa, v_call), immunoSEQ "
+                "(nucleotide, aminoAcid) or MiXCR (nSeqCDR3, aaSeqCDR3) file",
+                "export the clones in one of these formats",
+                severity=Severity.UNREADABLE,
+                row=1,
+                found=", ".join(table.columns)[:200],
+            )
+        ]
+    )
+
+
+def columns_present(table: TableFile, dialect: Dialect) -> dict[str, str]:
+    """For each meaning the name of the file's column that holds it; absent meanings are left out.
+
+    Raises
+    ------
+    InputError
+        A needed column occurs twice in the header.
+    """
+    by_lower = {name.lower(): name for name in reversed(table.columns)}
+    found = {
+        meaning: by_lower[next(c for c in candidates if c in by_lower)]
+        for meaning, candidates in dialect.columns.items()
+        if any(c in by_lower for c in candidates)
+    }
+    twice = sorted(name for name in found.values() if table.columns.count(name) > 1)
+    if twice:
+        raise InputError(
+            Problem(table.path.name, "each column once", "delete or rename one", row=1, column=name)
+            for name in twice
+        )
+    return found
+
+
+def count_columns_present(table: TableFile, dialect: Dialect) -> list[str]:
+    """The file's count columns in the order in which they are tried."""
+    by_lower = {name.lower(): name for name in reversed(table.columns)}
+    return [by_lower[name] for name in dialect.counts if name in by_lower]
