@@ -1,0 +1,128 @@
+"""Daily vital signs as CRS grading reads them: fever, hypotension, oxygen, worst of each day."""
+
+import polars as pl
+
+from graftline.assess.printed import printed_criteria
+
+_CRS = printed_criteria("crs_astct2019")
+_NORM = _CRS["hypotension"]
+
+
+def systolic_norm(age: pl.Expr, *, adult_below_mmhg: float = 90) -> pl.Expr:
+    """Systolic pressure (mmHg) below which a patient of that age is hypotensive.
+
+    90 from 10 years and where the age is unknown; 70 + 2 x age from 1 to 10 years; 70 under 1 year.
+    """
+    child = _NORM["child_intercept_mmhg"] + _NORM["child_slope_mmhg_per_year"] * age
+    return (
+        pl.when(age < _NORM["child_linear_from_years"])
+        .then(float(_NORM["infant_below_mmhg"]))
+        .when(age < _NORM["child_linear_to_years"])
+        .then(child)
+        .otherwise(float(adult_below_mmhg))
+    )
+
+
+def daily_crs_signs(
+    vitals: pl.DataFrame,
+    patients: pl.DataFrame,
+    *,
+    fever_from_celsius: float = 38.0,
+    low_flow_up_to_l_per_min: float = 6,
+    systolic_below_mmhg: float = 90,
+    hypoxia_spo2_below_percent: float = 92,
+) -> pl.DataFrame:
+    """What each day's vital signs say about fever, hypotension and hypoxia.
+
+    Parameters
+    ----------
+    vitals, patients : DataFrame
+        Tables of the trial; the age picks the norm of systolic pressure.
+    systolic_below_mmhg : float
+        Adults' hypotension, where the clinician did not code it.
+    hypoxia_spo2_below_percent : float
+        On room air only queried, never graded.
+
+    Returns
+    -------
+    DataFrame [patient, day, fever, hypotension_grade, hypoxia_grade, pressure_known,
+    oxygen_known, flow_unknown, low_saturation, other_cause], sorted by patient and day
+        Worst of each calendar day. ``fever`` and the grades null where nothing was recorded;
+        ``other_cause`` is yes only if every row of the day says so, possible if any does.
+
+    Notes
+    -----
+    Lee (2019). Vasopressin alone counts as one vasopressor; the pressors of one row are counted
+    together, rows of one day are not added up.
+    """
+    ages = patients.select("patient", "age_years")
+    rows = vitals.join(ages, on="patient", how="left", validate="m:1", maintain_order="left")
+    rows = rows.with_columns(
+        fever=pl.col("temperature_c").round(9) >= fever_from_celsius,
+        hypotension_grade=_hypotension_grade(systolic_below_mmhg),
+        hypoxia_grade=_hypoxia_grade(low_flow_up_to_l_per_min),
+        flow_unknown=(pl.col("oxygen_device") == "nasal_cannula")
+        & pl.col("oxygen_flow_l_per_min").is_null(),
+        pressors_unknown=pl.col("vasopressors").is_null(),
+        low_saturation=(pl.col("spo2_percent") < hypoxia_spo2_below_percent)
+        & (pl.col("oxygen_device").fill_null("room_air") == "room_air"),
+        cause=pl.col("other_cause").fill_null("no"),
+    )
+    hypotension = pl.col("hypotension_grade")
+    return (
+        rows.group_by("patient", pl.col("day").floor())
+        .agg(
+            fever=pl.col("fever").max(),
+            hypotension_grade=hypotension.max(),
+            hypoxia_grade=pl.col("hypoxia_grade").max(),
+            # hypotension without a word on vasopressors may have needed them
+            pressure_known=hypotension.is_not_null().any()
+            & ~((hypotension == 2) & pl.col("pressors_unknown")).any(),
+            oxygen_known=(
+                pl.col("hypoxia_grade").is_not_null() | pl.col("spo2_percent").is_not_null()
+            ).any(),
+            flow_unknown=pl.col("flow_unknown").any(),
+            low_saturation=pl.col("low_saturation").any(),
+            other_cause=pl.when((pl.col("cause") == "yes").all())
+            .then(pl.lit("yes"))
+            .when((pl.col("cause") != "no").any())
+            .then(pl.lit("possible"))
+            .otherwise(pl.lit("no")),
+        )
+        .sort("patient", "day")
+    )
+
+
+def _hypotension_grade(systolic_below_mmhg: float) -> pl.Expr:
+    """0 none, 2 without vasopressor, 3 with one, 4 with several; null where nothing is recorded."""
+    drugs = pl.col("vasopressors").str.to_lowercase().str.split("+")
+    trimmed = pl.element().str.strip_chars()
+    no_drug, vasopressin = _CRS["vasopressors"]["no_drug"], _CRS["vasopressors"]["not_counted"]
+    named = drugs.list.eval(trimmed.filter(~trimmed.is_in(no_drug)))
+    counted = named.list.eval(pl.element().filter(~pl.element().is_in(vasopressin)).unique())
+    norm = systolic_norm(pl.col("age_years"), adult_below_mmhg=systolic_below_mmhg)
+    uncoded = (pl.col("systolic_mmhg") < norm) | pl.col("fluid_bolus")
+    # Kleene "or" leaves null where a normal pressure stands beside an empty bolus column
+    measured = (pl.col("systolic_mmhg") < norm).fill_null(pl.col("fluid_bolus"))
+    low = pl.coalesce("hypotension", uncoded, measured)
+    return (
+        pl.when(counted.list.len() >= 2)
+        .then(4)
+        .when(named.list.len() >= 1)
+        .then(3)
+        .when(low)
+        .then(2)
+        .when(~low | pl.col("vasopressors").is_not_null())
+        .then(0)
+    )
+
+
+def _hypoxia_grade(low_flow_up_to_l_per_min: float) -> pl.Expr:
+    """0 on room air, else the grade of the device; a cannula above the low flow is high-flow."""
+    grade = pl.col("oxygen_device").replace_strict(
+        _CRS["oxygen_grade"], default=None, return_dtype=pl.Int64
+    )
+    fast = (pl.col("oxygen_device") == "nasal_cannula") & (
+        pl.col("oxygen_flow_l_per_min") > low_flow_up_to_l_per_min
+    )
+    return pl.when(fast).then(_CRS["oxygen_grade"]["high_flow_cannula"]).otherwise(grade)
