@@ -15,6 +15,7 @@ lint: $(VENV)/dev.stamp  ## ruff and mypy
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 docs: $(VENV)/docs.stamp  ## the documentation into build/site
+	$(BIN)/python -m graftline.docs
 	$(BIN)/mkdocs build --strict --site-dir build/site
 
 bench: $(VENV)/bench.stamp  ## speed and memory, peers side by side in one run

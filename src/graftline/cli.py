@@ -40,17 +40,24 @@ def _progress(what: str) -> Iterator[Callable[[str], None]]:
         yield lambda step: status.update(step)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
+_ABOUT = """\
+Trials of CAR-T followed by allogeneic HSCT: records in, paper out.
+
+\b
+Start:   graftline init my-trial         an explained empty folder
+Check:   graftline check my-trial        everything that is wrong or missing, at once
+Report:  graftline report my-trial       tables, figures and methods in one HTML file
+Ask:     graftline explain my-trial P07 neutrophil_engraftment
+"""
+
+
+@click.group(
+    help=_ABOUT,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+)
 @click.version_option(__version__, prog_name="graftline")
 def main() -> None:
-    r"""Trials of CAR-T followed by allogeneic HSCT: records in, paper out.
-
-    \b
-    Start:   graftline init my-trial         an explained empty folder
-    Check:   graftline check my-trial        everything that is wrong or missing, at once
-    Report:  graftline report my-trial       tables, figures and methods in one HTML file
-    Ask:     graftline explain my-trial P07 neutrophil_engraftment
-    """
+    """Hold the commands."""
 
 
 @main.command()

@@ -17,16 +17,9 @@ from graftline.schema import TABLES, table
 from graftline.trial.trial import SourceFile
 
 MAX_COLUMNS = 500
-_IGNORED = {
-    "protocol.toml",
-    "readme.md",
-    "readme.txt",
-    "notes.md",
-    "licence",
-    "license",
-    ".gitignore",
-}
+_IGNORED = {"licence", "license", "expected.csv"}
 _SUFFIXES = (".csv", ".parquet")
+_NOT_TABLES = (".md", ".py", ".r", ".txt", ".toml", ".pdf", ".html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +75,7 @@ def _missing(name: str) -> Problem:
 
 def _read_file(path: Path) -> tuple[list[RawTable], list[Problem]]:
     name, suffix = path.stem.lower(), path.suffix.lower()
-    if path.name.lower() in _IGNORED or path.name.startswith((".", "~$")):
+    if path.name.lower() in _IGNORED or path.name.startswith((".", "~$")) or suffix in _NOT_TABLES:
         return [], []
     if suffix == ".xlsx":
         return _read_workbook(path)
