@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">=", "in"]
 Origin = Literal["car_t", "hspc", "enrolment", "first_remission"]
+Entry = Literal["origin", "hspc"]
+Population = Literal["infused", "transplanted", "enrolled", "remission"]
+Censor = Literal["last_contact", "last_response"]
 Value = bool | float | str | tuple[str, ...]
 
 
@@ -82,9 +85,9 @@ class Endpoint(_Frozen):
 
     title: str
     origin: Origin = "car_t"
-    entry: Literal["origin", "hspc"] = "origin"
-    population: Literal["infused", "transplanted", "enrolled", "remission"] = "infused"
-    censor: Literal["last_contact", "last_response"] = "last_contact"
+    entry: Entry = "origin"
+    population: Population = "infused"
+    censor: Censor = "last_contact"
     horizon_days: float | None = None
     source: str
 
