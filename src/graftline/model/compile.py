@@ -1,7 +1,7 @@
 """From the traced equations to machine code for this processor, by LLVM's library alone."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from graftline.model import rodas4, tsit5
 from graftline.model.equations import rates
 from graftline.model.lanes import LANES, Code, emit_nodes
+from graftline.model.loop import Shape, loop_code
 from graftline.model.parameters import Model, model
 from graftline.model.sparse import Elimination, plan_elimination
 from graftline.model.trace import (
@@ -43,12 +44,11 @@ class Traced:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """Compiled step functions by address, and how their buffers are laid out."""
+    """Compiled loops by address, and how their buffers are laid out."""
 
     width: int
-    explicit_begin: int
-    explicit_step: int
-    implicit_step: int
+    explicit_run: int
+    implicit_run: int
     explicit_rows: tsit5.Rows
     implicit_rows: rodas4.Rows
     engine: Any
@@ -118,7 +118,7 @@ def best_width() -> int:
 
 
 def kernel(width: int | None = None) -> Kernel:
-    """The step functions compiled for ``width`` lanes, this processor's best by default."""
+    """The loops of both methods compiled for ``width`` lanes, this processor's best by default."""
     with _LOCK:
         return _kernel(best_width() if width is None else width)
 
@@ -129,25 +129,53 @@ def _kernel(width: int) -> Kernel:
     size, constants = len(trace.states), len(trace.fixed)
     explicit = tsit5.Rows(size, constants)
     implicit = rodas4.Rows(size, constants, len(plan.entries))
+    clones = tuple(
+        (i, state.one_cell) for i, state in enumerate(model().states) if state.one_cell > 0
+    )
     atol = tuple(0.0 if state.cumulative else state.atol for state in model().states)
     text = "\n".join(
         [
             _rates_code(width, trace),
             _jacobian_code(width, trace, plan),
             tsit5.begin_code(width, explicit),
-            tsit5.step_code(width, explicit, trace.read, atol),
-            rodas4.step_code(width, implicit, plan, frozenset(trace.jacobian), atol),
+            tsit5.step_code(width, explicit, trace.read, atol, clones),
+            rodas4.begin_code(),
+            rodas4.step_code(width, implicit, plan, frozenset(trace.jacobian), atol, clones),
         ]
     )
-    engine = _build(text, width)
+    loops = [loop_code(shape) for shape in _shapes(width, explicit, implicit)]
+    engine = _build([text, *loops])
     return Kernel(
         width=width,
-        explicit_begin=engine.get_function_address("tsit5_begin"),
-        explicit_step=engine.get_function_address("tsit5_step"),
-        implicit_step=engine.get_function_address("rodas4_step"),
+        explicit_run=engine.get_function_address("explicit_run"),
+        implicit_run=engine.get_function_address("implicit_run"),
         explicit_rows=explicit,
         implicit_rows=implicit,
         engine=engine,
+    )
+
+
+def _shapes(width: int, explicit: tsit5.Rows, implicit: rodas4.Rows) -> tuple[Shape, Shape]:
+    def shape(
+        name: str, rows: tsit5.Rows | rodas4.Rows, method: int, turns: float, interpolate: Any
+    ) -> Shape:
+        return Shape(
+            name=name,
+            width=width,
+            states=rows.states,
+            constants=rows.constants,
+            now=rows.now,
+            next=rows.next,
+            fixed=rows.fixed,
+            control=rows.control,
+            method=method,
+            turns=turns,
+            interpolate=interpolate,
+        )
+
+    return (
+        shape("explicit", explicit, 0, tsit5.STIFF_STEPS, tsit5.interpolation(explicit)),
+        shape("implicit", implicit, 1, rodas4.EASY_STEPS, rodas4.interpolation(implicit)),
     )
 
 
@@ -179,7 +207,7 @@ def _jacobian_code(width: int, trace: Traced, plan: Elimination) -> str:
     return code.function("jacobian", ["s", "c", "out"], internal=True)
 
 
-def _build(text: str, width: int) -> Any:
+def _build(texts: Sequence[str]) -> Any:
     """Machine code for this processor; the engine owns it and must be kept."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -188,7 +216,9 @@ def _build(text: str, width: int) -> Any:
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=3
     )
-    module = llvm.parse_assembly(text)
+    module, *others = (llvm.parse_assembly(text) for text in texts)
+    for other in others:
+        module.link_in(other)
     module.triple = llvm.get_default_triple()
     module.data_layout = str(machine.target_data)
     module.verify()

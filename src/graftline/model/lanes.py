@@ -84,6 +84,34 @@ class Code:
         """Mask: where ``a > b``."""
         return self._new(f"fcmp ogt {self.double} {a}, {b}")
 
+    def not_below(self, a: str, b: str) -> str:
+        """Mask: where ``a >= b``."""
+        return self._new(f"fcmp oge {self.double} {a}, {b}")
+
+    def both(self, a: str, b: str) -> str:
+        """Mask: where both hold."""
+        return self._new(f"and {self.bit} {a}, {b}")
+
+    def either(self, a: str, b: str) -> str:
+        """Mask: where at least one holds."""
+        return self._new(f"or {self.bit} {a}, {b}")
+
+    def as_number(self, mask: str) -> str:
+        """The mask as one integer, lane 0 in its lowest bit."""
+        narrow = self._new(f"bitcast {self.bit} {mask} to i{self.width}")
+        return self._new(f"zext i{self.width} {narrow} to i64")
+
+    def call_where(self, mask: str, name: str, *pointers: str) -> None:
+        """Call a function of the same module if the mask holds in any lane."""
+        number = self.as_number(mask)
+        test = self._new(f"icmp ne i64 {number}, 0")
+        self._count += 1
+        label = f"l{self._count}"
+        self.lines.append(f"  br i1 {test}, label %{label}a, label %{label}b")
+        self.lines.append(f"{label}a:")
+        self.call(name, *pointers)
+        self.lines.append(f"  br label %{label}b\n{label}b:")
+
     def choose(self, mask: str, a: str, b: str) -> str:
         """``a`` where the mask holds, else ``b``."""
         return self._new(f"select {self.bit} {mask}, {self.double} {a}, {self.double} {b}")
@@ -119,11 +147,14 @@ class Code:
         return self._new(f"{op} {self.integer} {a}, {b}")
 
     def polynomial(self, x: str, coefficients: Sequence[float]) -> str:
-        """Horner's rule, highest power first."""
-        value = self.constant(coefficients[0])
-        for coefficient in coefficients[1:]:
-            value = self.add(self.mul(value, x), self.constant(coefficient))
-        return value
+        """Estrin's scheme, highest power first: products of one level need not wait."""
+        values = [self.constant(coefficient) for coefficient in reversed(coefficients)]
+        while len(values) > 1:
+            pairs = zip(values[::2], values[1::2], strict=False)
+            odd = values[-1:] if len(values) % 2 else []
+            values = [self.add(self.mul(high, x), low) for low, high in pairs] + odd
+            x = self.mul(x, x)
+        return values[0]
 
     def exp(self, x: str) -> str:
         """Exponential: 2**n times a Taylor polynomial on half a binade; arguments cut at 700."""
@@ -134,7 +165,7 @@ class Code:
         r = self.sub(x, self.mul(n, self.constant(_LN2_HIGH)))
         r = self.sub(r, self.mul(n, self.constant(_LN2_LOW)))
         series = [1.0]
-        for k in range(1, 13):
+        for k in range(1, 12):
             series.insert(0, series[0] / k)
         exponent = self.integer_op("add", self.bits(shifted), self.whole(1023))
         scale = self.from_bits(self.integer_op("shl", exponent, self.whole(52)))
@@ -157,7 +188,7 @@ class Code:
         one = self.constant(1.0)
         s = self.divide(self.sub(mantissa, one), self.add(mantissa, one))
         square = self.mul(s, s)
-        series = self.polynomial(square, [2.0 / (2 * k + 1) for k in range(9, -1, -1)])
+        series = self.polynomial(square, [2.0 / (2 * k + 1) for k in range(8, -1, -1)])
         low = self.add(self.mul(s, series), self.mul(n, self.constant(_LN2_LOW)))
         return self.add(self.mul(n, self.constant(_LN2_HIGH)), low)
 
@@ -180,15 +211,17 @@ class Code:
             result.extend(self.reciprocals(values[start : start + _GROUP]))
         return result
 
-    def function(self, name: str, arguments: Sequence[str], *, internal: bool = False) -> str:
-        """The finished function."""
+    def function(
+        self, name: str, arguments: Sequence[str], *, internal: bool = False, result: str = ""
+    ) -> str:
+        """The finished function; ``result`` is a 64-bit integer that it returns."""
         kind = "internal " if internal else ""
         signature = ", ".join(f"ptr noalias %{argument}" for argument in arguments)
         inline = " noinline" if internal else ""
         body = "\n".join(self.lines)
-        return (
-            f"define {kind}void @{name}({signature}) nounwind{inline} {{\n{body}\n  ret void\n}}\n"
-        )
+        back, end = ("i64", f"ret i64 {result}") if result else ("void", "ret void")
+        head = f"define {kind}{back} @{name}({signature}) nounwind{inline}"
+        return f"{head} {{\nentry:\n{body}\n  {end}\n}}\n"
 
 
 def emit_nodes(code: Code, outputs: Sequence[Node], symbols: Mapping[int, str]) -> list[str]:

@@ -4,14 +4,25 @@ Source: Hairer E, Wanner G. Solving ordinary differential equations II. 2nd ed. 
 (stiffly accurate, six stages, dense output of order 3). One sparse factorisation per step.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from graftline.model.lanes import Code
 from graftline.model.sparse import Elimination, Entry
-from graftline.model.tsit5 import ACCEPTED, STEP, STIFFNESS, error_weights, store_control
+from graftline.model.stepsize import (
+    CONTROL_ROWS,
+    choose_step,
+    error_weights,
+    extinguish,
+    judge,
+    move_on,
+)
 
 GAMMA = 0.25
 STAGES = 6
+_EASY_BELOW = 1.2
+EASY_STEPS = 4.0
 STAGE_WEIGHTS: tuple[tuple[float, ...], ...] = (
     (),
     (1.544,),
@@ -96,13 +107,17 @@ class Rows:
 
     @property
     def control(self) -> int:
-        """As in the explicit method; stiffness is the fastest rate on the diagonal (1/day)."""
+        """The control block of ``stepsize``."""
         return self.fixed + self.constants
 
     @property
     def count(self) -> int:
         """Number of rows."""
-        return self.control + 7
+        return self.control + CONTROL_ROWS
+
+    def increment(self, stage: int, state: int) -> int:
+        """Solution of one linear system for one state."""
+        return self.increments + stage * self.states + state
 
 
 def step_code(
@@ -110,46 +125,47 @@ def step_code(
     rows: Rows,
     plan: Elimination,
     jacobian: frozenset[Entry],
-    atol: tuple[float, ...],
+    atol: Sequence[float],
+    clones: Sequence[tuple[int, float]],
 ) -> str:
-    """Function ``rodas4_step``: one attempted step of every lane.
+    """Function ``implicit_step``: one attempted step of every lane; returns who needs attention.
 
     ``jacobian`` holds the entries that the function ``jacobian`` writes, in the rows that
     ``plan.entries`` gives them.
     """
     code = Code(width)
     place = {entry: rows.matrix + i for i, entry in enumerate(plan.entries)}
-    now = _commit(code, rows)
+    _commit(code, rows)
+    step = choose_step(code, rows.control)
     fixed = code.row("%b", rows.fixed)
     code.call("rates", code.row("%b", rows.now), fixed, code.row("%b", rows.rate))
     code.call("jacobian", code.row("%b", rows.now), fixed, code.row("%b", rows.matrix))
-    step = code.load("%b", rows.control + STEP)
     per_step = code.divide(code.constant(1.0), step)
-    _factor(code, rows, plan, jacobian, place, per_step)
+    fastest = _factor(code, plan, jacobian, place, per_step)
     for stage in range(STAGES):
-        _stage(code, rows, plan, place, now, per_step, stage)
-    _measure(code, rows, atol)
-    return code.function("rodas4_step", ["b"])
+        _stage(code, rows, plan, place, per_step, stage)
+    error = _measure(code, rows, atol)
+    extinguish(code, rows.now, rows.next, rows.control, clones)
+    easy = code.above(code.constant(_EASY_BELOW), code.mul(step, fastest))
+    asks = judge(code, rows.control, error, 4, easy, EASY_STEPS)
+    return code.function("implicit_step", ["b"], result=code.as_number(asks))
 
 
-def _commit(code: Code, rows: Rows) -> list[str]:
-    accepted = code.above(code.load("%b", rows.control + ACCEPTED), code.constant(0.5))
-    now = []
+def _commit(code: Code, rows: Rows) -> None:
+    accepted = move_on(code, rows.control)
     for i in range(rows.states):
-        value = code.choose(accepted, code.load("%b", rows.next + i), code.load("%b", rows.now + i))
-        code.store(value, "%b", rows.now + i)
-        now.append(value)
-    return now
+        new, old = code.load("%b", rows.next + i), code.load("%b", rows.now + i)
+        code.store(code.choose(accepted, new, old), "%b", rows.now + i)
 
 
 def _factor(
     code: Code,
-    rows: Rows,
     plan: Elimination,
     jacobian: frozenset[Entry],
     place: dict[Entry, int],
     per_step: str,
-) -> None:
+) -> str:
+    """Write the factors; the fastest rate on the Jacobian's diagonal."""
     diagonal = code.mul(per_step, code.constant(1.0 / GAMMA))
     fastest = code.constant(0.0)
     values: dict[Entry, str] = {}
@@ -161,7 +177,6 @@ def _factor(
                 fastest = code.larger(value, fastest)
             value = code.add(value, diagonal) if value else diagonal
         values[entry] = value
-    code.store(fastest, "%b", rows.control + STIFFNESS)
     for pivot in plan.order:
         inverse = code.divide(code.constant(1.0), values[pivot, pivot])
         values[pivot, pivot] = inverse
@@ -174,6 +189,7 @@ def _factor(
                 values[i, j] = code.sub(old, product) if old else code.neg(product)
     for entry, value in values.items():
         code.store(value, "%b", place[entry])
+    return fastest
 
 
 def _stage(
@@ -181,7 +197,6 @@ def _stage(
     rows: Rows,
     plan: Elimination,
     place: dict[Entry, int],
-    now: list[str],
     per_step: str,
     stage: int,
 ) -> None:
@@ -194,18 +209,14 @@ def _stage(
     weights = [code.mul(per_step, code.constant(weight)) for weight in SLOPE_WEIGHTS[stage]]
     right = []
     for i in range(rows.states):
-        increments = [code.load("%b", _increment(rows, j, i)) for j in range(stage)]
+        increments = [code.load("%b", rows.increment(j, i)) for j in range(stage)]
         terms = list(zip(weights, increments, strict=True))
         right.append(code.combine(code.load("%b", rows.rate + i), terms))
     for i, value in enumerate(_solve(code, plan, place, right)):
-        code.store(value, "%b", _increment(rows, stage, i))
+        code.store(value, "%b", rows.increment(stage, i))
         if stage == STAGES - 1:
             total = code.add(code.load("%b", rows.stage + i), value)
             code.store(code.clipped(total), "%b", rows.next + i)
-
-
-def _increment(rows: Rows, stage: int, state: int) -> int:
-    return rows.increments + stage * rows.states + state
 
 
 def _stage_state(code: Code, rows: Rows, stage: int) -> None:
@@ -214,10 +225,10 @@ def _stage_state(code: Code, rows: Rows, stage: int) -> None:
     for i in range(rows.states):
         if last:
             old = code.load("%b", rows.stage + i)
-            value = code.add(old, code.load("%b", _increment(rows, stage - 1, i)))
+            value = code.add(old, code.load("%b", rows.increment(stage - 1, i)))
         else:
             terms = [
-                (code.load("%b", _increment(rows, j, i)), code.constant(weight))
+                (code.load("%b", rows.increment(j, i)), code.constant(weight))
                 for j, weight in enumerate(STAGE_WEIGHTS[stage])
             ]
             value = code.combine(code.load("%b", rows.now + i), terms)
@@ -238,12 +249,39 @@ def _solve(code: Code, plan: Elimination, place: dict[Entry, int], right: list[s
     return solution
 
 
-def _measure(code: Code, rows: Rows, atol: tuple[float, ...]) -> None:
+def _measure(code: Code, rows: Rows, atol: Sequence[float]) -> str:
     normed = [i for i, value in enumerate(atol) if value > 0.0]
     weights = error_weights(code, rows.now, rows.next, rows.control, atol)
     error = code.constant(0.0)
     for i, weight in zip(normed, weights, strict=True):
-        miss = code.mul(code.load("%b", _increment(rows, STAGES - 1, i)), weight)
+        miss = code.mul(code.load("%b", rows.increment(STAGES - 1, i)), weight)
         error = code.add(code.mul(miss, miss), error)
-    error = code.mul(error, code.constant(1.0 / len(normed)))
-    store_control(code, rows.control, error, 4)
+    return code.mul(error, code.constant(1.0 / len(normed)))
+
+
+def interpolation(rows: Rows) -> Any:
+    """For ``loop``: code of one state at a fraction of the step, from its increments."""
+
+    def prepare(body: Any, place: tuple[Any, Any]) -> Any:
+        b = body.builder
+        fraction, _ = place
+        rest = b.fsub(body.real(1.0), fraction)
+        weights = []
+        for third, fourth in zip(*INTERPOLANT, strict=True):
+            value = b.fadd(body.real(third), b.fmul(fraction, body.real(fourth)))
+            weights.append(b.fmul(rest, value))
+
+        def value_of(load: Any) -> Any:
+            inner = load(rows.next)
+            for stage, weight in enumerate(weights):
+                inner = b.fadd(inner, b.fmul(weight, load(rows.increment(stage, 0))))
+            return b.fadd(b.fmul(rest, load(rows.now)), b.fmul(fraction, inner))
+
+        return value_of
+
+    return prepare
+
+
+def begin_code() -> str:
+    """Function ``implicit_begin``: nothing, because no slope is carried from step to step."""
+    return "define void @implicit_begin(ptr %b) nounwind {\n  ret void\n}\n"

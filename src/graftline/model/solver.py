@@ -1,28 +1,29 @@
 """Integrating many virtual patients between the days on which somebody looks or acts."""
 
+import ctypes
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graftline.model import driver, rodas4, tsit5
+from graftline.model import rodas4, stepsize, tsit5
 from graftline.model.compile import Kernel, fixed_values, kernel
-from graftline.model.driver import Method, Patients
+from graftline.model.loop import ARGUMENTS, Real, Status, Whole
 from graftline.model.parameters import model
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 REASONS = {
-    driver.OK: "ok",
-    driver.TOO_MANY_STEPS: "too_many_steps",
-    driver.STEP_TOO_SMALL: "step_too_small",
-    driver.NOT_FINITE: "input_not_finite",
-    driver.NEGATIVE: "negative_state",
+    Status.OK: "ok",
+    Status.TOO_MANY_STEPS: "too_many_steps",
+    Status.STEP_TOO_SMALL: "step_too_small",
+    Status.NOT_FINITE: "input_not_finite",
+    Status.NEGATIVE: "negative_state",
 }
 ADVICE = {
     "ok": "",
@@ -34,6 +35,8 @@ ADVICE = {
 
 _FIRST_STEP = 0.05
 _SHARE = 4096
+_IDLE_LIMIT = 1e300
+_LOOP = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +97,13 @@ class Integration:
 
     def reasons(self) -> list[str]:
         """Name of each patient's outcome: ``ok`` or why it failed."""
-        return [REASONS[int(code)] for code in self.status]
+        return [REASONS[Status(code)] for code in self.status]
 
     def failures(self) -> list[str]:
         """One sentence per failed patient: row, day, reason and what to do."""
         return [
-            f"patient {i}: stopped on day {self.day[i]:g}, {REASONS[int(self.status[i])]}; "
-            f"{ADVICE[REASONS[int(self.status[i])]]}"
+            f"patient {i}: stopped on day {self.day[i]:g}, {REASONS[Status(self.status[i])]}; "
+            f"{ADVICE[REASONS[Status(self.status[i])]]}"
             for i in np.flatnonzero(self.status)
         ]
 
@@ -167,20 +170,19 @@ def integrate(
     start = np.ascontiguousarray(start, dtype=np.float64)
     stops = np.ascontiguousarray(stops, dtype=np.float64)
     counts = _stop_counts(states, parameters, start, stops)
-    patients = _patients(states, parameters, start, stops, counts, doses, pace)
-    clones = [i for i, state in enumerate(model().states) if extinction and state.one_cell > 0]
-    if len(patients.state):
-        compiled = kernel(width)
-        methods = _methods(compiled, clones, max_steps)
-        _run(patients, methods, compiled, rtol, atol_factor, threads)
-    _hold_last(patients)
+    batch = _batch(states, parameters, start, stops, counts, doses, pace)
+    left = np.flatnonzero(batch.wholes[:, Whole.NEXT_STOP] < counts)
+    if left.size:
+        settings = _Settings(kernel(width), rtol, atol_factor, extinction, max_steps)
+        _run(batch, settings, left, threads)
+    _hold_last(batch, counts)
     return Integration(
-        states=patients.found,
-        final=patients.state,
-        day=patients.day,
-        status=patients.status,
-        steps=patients.steps,
-        pace=Pace(patients.step, patients.stiff),
+        states=batch.found,
+        final=batch.state.copy(),
+        day=batch.reals[:, Real.DAY].copy(),
+        status=batch.wholes[:, Whole.STATUS].copy(),
+        steps=batch.wholes[:, Whole.EXPLICIT_STEPS :].copy(),
+        pace=Pace(batch.reals[:, Real.WANT].copy(), batch.wholes[:, Whole.METHOD].astype(np.int64)),
     )
 
 
@@ -221,7 +223,34 @@ def _few(rows: Integers) -> str:
     return f"{shown} and {rows.size - 10} more" if rows.size > 10 else shown
 
 
-def _patients(
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Tables that the loop reads and writes, a row per patient; see ``loop``."""
+
+    reals: Floats
+    wholes: Integers
+    stops: Floats
+    found: Floats
+    dose_day: Floats
+    dose_state: Integers
+    dose_amount: Floats
+
+    @property
+    def state(self) -> Floats:
+        """The patients' present states (a view)."""
+        return self.reals[:, Real.STATE : Real.STATE + self.found.shape[2]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    compiled: Kernel
+    rtol: float
+    atol_factor: float
+    extinction: bool
+    max_steps: int
+
+
+def _batch(
     states: Floats,
     parameters: Floats,
     start: Floats,
@@ -229,34 +258,38 @@ def _patients(
     counts: Integers,
     doses: Doses | None,
     pace: Pace | None,
-) -> Patients:
+) -> _Batch:
     n, size = states.shape
     order, first = _dose_order(doses, n, size)
-    empty_floats, empty_integers = np.empty(0), np.empty(0, dtype=np.int64)
     status = _input_status(states, parameters, start, doses)
-    bad = status != driver.OK
+    bad = status != Status.OK
     # a failed patient's numbers must not travel on: nothing is computed from them
     safe = np.where(bad[:, None], np.nan_to_num(np.maximum(states, 0.0), posinf=0.0), states)
-    found = np.zeros((n, stops.shape[1], size))
+    step = np.full(n, _FIRST_STEP) if pace is None else pace.step
+    wholes = np.zeros((n, len(Whole)), dtype=np.int64)
+    wholes[:, Whole.STOPS] = counts
+    wholes[:, Whole.NEXT_STOP] = np.where(bad, counts, 0)
+    wholes[:, Whole.NEXT_DOSE], wholes[:, Whole.LAST_DOSE] = first[:-1], first[1:]
+    wholes[:, Whole.METHOD] = 0 if pace is None else pace.stiff
+    wholes[:, Whole.STATUS] = status
+    found = np.empty((n, stops.shape[1], size))
     found[bad] = safe[bad][:, None, :]
-    return Patients(
-        fixed=fixed_values(parameters),
+    return _Batch(
+        reals=np.ascontiguousarray(np.column_stack([start, step, safe, fixed_values(parameters)])),
+        wholes=wholes,
         stops=stops,
-        stop_count=counts,
-        dose_first=first,
-        dose_day=empty_floats if doses is None else doses.day[order].astype(np.float64),
-        dose_state=empty_integers if doses is None else doses.state[order].astype(np.int64),
-        dose_amount=empty_floats if doses is None else doses.amount[order].astype(np.float64),
-        state=np.ascontiguousarray(safe, dtype=np.float64).copy(),
-        day=start.copy(),
-        step=np.full(n, _FIRST_STEP) if pace is None else pace.step.astype(np.float64),
-        stiff=np.zeros(n, dtype=np.int64) if pace is None else pace.stiff.astype(np.int64),
-        next_stop=np.where(bad, counts, 0),
-        next_dose=first[:-1].copy(),
-        status=status,
-        steps=np.zeros((n, 2), dtype=np.int64),
         found=found,
+        dose_day=_column(doses, order, "day"),
+        dose_state=np.empty(0, np.int64) if doses is None else doses.state[order].astype(np.int64),
+        dose_amount=_column(doses, order, "amount"),
     )
+
+
+def _column(doses: Doses | None, order: Integers, name: Literal["day", "amount"]) -> Floats:
+    if doses is None:
+        return np.empty(0)
+    values: Floats = doses.day if name == "day" else doses.amount
+    return values[order].astype(np.float64)
 
 
 def _input_status(
@@ -268,8 +301,8 @@ def _input_status(
         wrong = ~(np.isfinite(doses.day) & np.isfinite(doses.amount))
         finite[doses.patient[wrong]] = False
     negative = finite & (np.nan_to_num(states) < 0.0).any(axis=1)
-    status = np.where(finite, driver.OK, driver.NOT_FINITE)
-    return np.where(negative, driver.NEGATIVE, status).astype(np.int64)
+    status = np.where(finite, Status.OK, Status.NOT_FINITE)
+    return np.where(negative, Status.NEGATIVE, status).astype(np.int64)
 
 
 def _dose_order(doses: Doses | None, n: int, size: int) -> tuple[Integers, Integers]:
@@ -287,71 +320,25 @@ def _dose_order(doses: Doses | None, n: int, size: int) -> tuple[Integers, Integ
     return order.astype(np.int64), first.astype(np.int64)
 
 
-def _hold_last(patients: Patients) -> None:
+def _hold_last(batch: _Batch, counts: Integers) -> None:
     """Past a patient's last stop its final state stands."""
-    past = np.arange(patients.stops.shape[1])[None, :] >= patients.stop_count[:, None]
+    past = np.arange(batch.stops.shape[1])[None, :] >= counts[:, None]
     if past.any():
         rows, columns = np.nonzero(past)
-        patients.found[rows, columns] = patients.state[rows]
+        batch.found[rows, columns] = batch.state[rows]
 
 
-def _methods(compiled: Kernel, clones: Sequence[int], max_steps: int) -> tuple[Method, Method]:
-    ids = np.array(clones, dtype=np.int64)
-    cells = np.array([model().states[i].one_cell for i in clones], dtype=np.float64)
-    a, b = compiled.explicit_rows, compiled.implicit_rows
-    explicit = Method(
-        implicit=False,
-        step=compiled.explicit_step,
-        begin=compiled.explicit_begin,
-        now=a.now,
-        next=a.next,
-        slopes=a.slopes,
-        fixed=a.fixed,
-        control=a.control,
-        weights=tsit5.interpolant(),
-        clones=ids,
-        one_cell=cells,
-        max_steps=max_steps,
-    )
-    implicit = Method(
-        implicit=True,
-        step=compiled.implicit_step,
-        begin=0,
-        now=b.now,
-        next=b.next,
-        slopes=b.increments,
-        fixed=b.fixed,
-        control=b.control,
-        weights=np.array(rodas4.INTERPOLANT),
-        clones=ids,
-        one_cell=cells,
-        max_steps=max_steps,
-    )
-    return explicit, implicit
-
-
-def _run(
-    patients: Patients,
-    methods: tuple[Method, Method],
-    compiled: Kernel,
-    rtol: float,
-    atol_factor: float,
-    threads: int | None,
-) -> None:
-    everyone = np.flatnonzero(patients.next_stop < patients.stop_count)
+def _run(batch: _Batch, settings: _Settings, everyone: Integers, threads: int | None) -> None:
     count = max(1, threads if threads is not None else _processors())
-    share = min(_SHARE, max(compiled.width, -(-everyone.size // count)))
+    share = min(_SHARE, max(settings.compiled.width, -(-everyone.size // count)))
     parts = [everyone[k : k + share] for k in range(0, everyone.size, share)]
-
-    def work(part: Integers) -> None:
-        _run_part(patients, methods, compiled, rtol, atol_factor, part)
-
     if count == 1 or len(parts) == 1:
         for part in parts:
-            work(part)
+            _run_part(batch, settings, part)
         return
     with ThreadPoolExecutor(count) as pool:
-        list(pool.map(work, parts))
+        for outcome in [pool.submit(_run_part, batch, settings, part) for part in parts]:
+            outcome.result()
 
 
 @lru_cache(maxsize=1)
@@ -361,33 +348,53 @@ def _processors() -> int:
     return os.cpu_count() or 1
 
 
-def _run_part(
-    patients: Patients,
-    methods: tuple[Method, Method],
-    compiled: Kernel,
-    rtol: float,
-    atol_factor: float,
-    part: Integers,
-) -> None:
+def _run_part(batch: _Batch, settings: _Settings, part: Integers) -> None:
     """Explicit and implicit method in turn until nobody of this part is left."""
-    rows = (compiled.explicit_rows, compiled.implicit_rows)
-    buffers = []
-    for layout in rows:
-        buffer = _aligned(layout.count, compiled.width)
-        buffer[layout.control + tsit5.RTOL] = rtol
-        buffer[layout.control + tsit5.ATOL_FACTOR] = atol_factor
-        buffers.append(buffer)
+    compiled = settings.compiled
+    layouts = (compiled.explicit_rows, compiled.implicit_rows)
+    # a call through ctypes leaves Python's lock free, so that parts run side by side
+    runs = [_LOOP(address) for address in (compiled.explicit_run, compiled.implicit_run)]
+    buffers = [_buffer(rows, settings) for rows in layouts]
     left = part
     while left.size:
-        for kind, method in enumerate(methods):
-            queue = left[patients.stiff[left] == kind]
+        for method, (run, buffer) in enumerate(zip(runs, buffers, strict=True)):
+            queue = np.ascontiguousarray(left[batch.wholes[left, Whole.METHOD] == method])
             if queue.size:
-                driver.run_lanes(patients, method, buffers[kind], queue)
-        left = left[patients.next_stop[left] < patients.stop_count[left]]
+                arguments = _arguments(batch, queue, buffer, settings.max_steps)
+                run(arguments.ctypes.data)
+        wholes = batch.wholes[left]
+        left = left[wholes[:, Whole.NEXT_STOP] < wholes[:, Whole.STOPS]]
 
 
-def _aligned(rows: int, width: int) -> Floats:
-    """Zeros [row, lane] that start on a multiple of 64 bytes."""
-    raw = np.zeros(rows * width + 8)
+def _arguments(batch: _Batch, queue: Integers, buffer: Floats, max_steps: int) -> Integers:
+    """Addresses and sizes in the order in which the loop expects them."""
+    values = {
+        "reals": batch.reals.ctypes.data,
+        "wholes": batch.wholes.ctypes.data,
+        "stops": batch.stops.ctypes.data,
+        "found": batch.found.ctypes.data,
+        "dose_day": batch.dose_day.ctypes.data,
+        "dose_state": batch.dose_state.ctypes.data,
+        "dose_amount": batch.dose_amount.ctypes.data,
+        "queue": queue.ctypes.data,
+        "queue_length": queue.size,
+        "stop_columns": batch.stops.shape[1],
+        "buffer": buffer.ctypes.data,
+        "most_steps": max_steps,
+    }
+    return np.array([values[name] for name in ARGUMENTS], dtype=np.int64)
+
+
+def _buffer(rows: tsit5.Rows | rodas4.Rows, settings: _Settings) -> Floats:
+    """A buffer [row, lane] that starts on a multiple of 64 bytes, with the tolerances set."""
+    width = settings.compiled.width
+    raw = np.zeros(rows.count * width + 8)
     skip = (-raw.ctypes.data % 64) // 8
-    return raw[skip : skip + rows * width].reshape(rows, width)
+    buffer = raw[skip : skip + rows.count * width].reshape(rows.count, width)
+    buffer[rows.control + stepsize.RTOL] = settings.rtol
+    buffer[rows.control + stepsize.ATOL_FACTOR] = settings.atol_factor
+    buffer[rows.control + stepsize.EXTINCTION] = float(settings.extinction)
+    # lanes without a patient step along in place
+    buffer[rows.control + stepsize.LIMIT] = _IDLE_LIMIT
+    buffer[rows.control + stepsize.WANT] = _FIRST_STEP
+    return buffer

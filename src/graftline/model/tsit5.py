@@ -4,12 +4,23 @@ Source: Tsitouras C. Runge-Kutta pairs of order 5(4) satisfying only the first c
 assumption. Comput Math Appl 2011;62:770-5.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graftline.model.lanes import Code
+from graftline.model.stepsize import (
+    ACCEPTED,
+    CONTROL_ROWS,
+    choose_step,
+    error_weights,
+    extinguish,
+    judge,
+    move_on,
+)
 
 STAGES = 7
 STAGE_WEIGHTS = (
@@ -104,82 +115,99 @@ class Rows:
 
     @property
     def control(self) -> int:
-        """Step, accepted, rtol, factor on atol; out: squared error, factor, squared stiffness."""
+        """The control block of ``stepsize``."""
         return self.fixed + self.constants
 
     @property
     def count(self) -> int:
         """Number of rows."""
-        return self.control + 7
+        return self.control + CONTROL_ROWS
+
+    def slope(self, stage: int, state: int) -> int:
+        """Rate of one state at one stage."""
+        return self.slopes + stage * self.states + state
 
 
-STEP, ACCEPTED, RTOL, ATOL_FACTOR, ERROR, FACTOR, STIFFNESS = range(7)
+_STIFF_BEYOND = 2.6
+STIFF_STEPS = 4.0
 
 
 def begin_code(width: int, rows: Rows) -> str:
-    """Function ``tsit5_begin``: take over accepted states, then evaluate the first slope."""
+    """Function ``explicit_begin``: take over accepted states, then evaluate the first slope."""
     code = Code(width)
     _commit(code, rows)
     now, slopes, fixed = (code.row("%b", r) for r in (rows.now, rows.slopes, rows.fixed))
     code.call("rates", now, fixed, slopes)
-    return code.function("tsit5_begin", ["b"])
+    code.store(code.constant(0.0), "%b", rows.control + ACCEPTED)
+    return code.function("explicit_begin", ["b"])
 
 
-def _commit(code: Code, rows: Rows) -> tuple[list[str], list[str]]:
-    accepted = code.above(code.load("%b", rows.control + ACCEPTED), code.constant(0.5))
+def _commit(code: Code, rows: Rows) -> list[str]:
+    accepted = move_on(code, rows.control)
     last = rows.slopes + (STAGES - 1) * rows.states
     now: list[str] = []
-    slope: list[str] = []
-    for target, source, values in (
-        (rows.now, rows.next, now),
-        (rows.slopes, last, slope),
-    ):
+    for target, source in ((rows.now, rows.next), (rows.slopes, last)):
         for i in range(rows.states):
-            value = code.choose(accepted, code.load("%b", source + i), code.load("%b", target + i))
+            new, old = code.load("%b", source + i), code.load("%b", target + i)
+            value = code.choose(accepted, new, old)
             code.store(value, "%b", target + i)
-            values.append(value)
-    return now, slope
+            now.append(value)
+    return now[: rows.states]
 
 
-def step_code(width: int, rows: Rows, read: frozenset[int], atol: tuple[float, ...]) -> str:
-    """Function ``tsit5_step``: one attempted step of every lane.
+def step_code(
+    width: int,
+    rows: Rows,
+    read: frozenset[int],
+    atol: Sequence[float],
+    clones: Sequence[tuple[int, float]],
+) -> str:
+    """Function ``explicit_step``: one attempted step of every lane; returns who needs attention.
 
     Parameters
     ----------
     read : states that some rate depends on; the others need no stage values.
     atol : absolute error per state; 0 keeps a state out of the error norm.
+    clones : states that can become extinct, and their value at one cell.
     """
     code = Code(width)
-    now, _ = _commit(code, rows)
-    step = code.load("%b", rows.control + STEP)
+    now = _commit(code, rows)
+    step = choose_step(code, rows.control)
+    fixed = code.row("%b", rows.fixed)
     for number, weights in enumerate(STAGE_WEIGHTS, start=1):
         last = number == STAGES - 1
         target = rows.next if last else rows.stage
         scaled = [code.mul(step, code.constant(weight)) for weight in weights]
         for i in range(rows.states):
             if last or i in read:
-                terms = [
-                    (scaled[j], code.load("%b", rows.slopes + j * rows.states + i))
-                    for j in range(number)
-                ]
-                value = code.combine(now[i] if number == 1 else code.load("%b", i), terms)
+                slopes = [code.load("%b", rows.slope(j, i)) for j in range(number)]
+                start = now[i] if number == 1 else code.load("%b", rows.now + i)
+                value = code.combine(start, list(zip(scaled, slopes, strict=True)))
                 code.store(code.clipped(value) if last else value, "%b", target + i)
-        out = code.row("%b", rows.slopes + number * rows.states)
-        code.call("rates", code.row("%b", target), code.row("%b", rows.fixed), out)
-    _measure(code, rows, atol, read, step)
-    return code.function("tsit5_step", ["b"])
+        code.call("rates", code.row("%b", target), fixed, code.row("%b", rows.slope(number, 0)))
+    error, turn = _measure(code, rows, atol, read, step)
+    gone = extinguish(code, rows.now, rows.next, rows.control, clones)
+    last_slope = code.row("%b", rows.slope(STAGES - 1, 0))
+    code.call_where(gone, "rates", code.row("%b", rows.next), fixed, last_slope)
+    asks = judge(code, rows.control, error, 5, turn, STIFF_STEPS)
+    return code.function("explicit_step", ["b"], result=code.as_number(asks))
 
 
 def _measure(
-    code: Code, rows: Rows, atol: tuple[float, ...], read: frozenset[int], step: str
-) -> None:
+    code: Code, rows: Rows, atol: Sequence[float], read: frozenset[int], step: str
+) -> tuple[str, str]:
+    """Mean square error, and where the step is at the edge of stability.
+
+    The last two slopes are taken at two states at the same time, so that their difference shows the
+    fastest rate (Shampine 1977).
+    """
     normed = [i for i, value in enumerate(atol) if value > 0.0]
     weights = error_weights(code, rows.now, rows.next, rows.control, atol)
     scaled = [code.mul(step, code.constant(weight)) for weight in ERROR_WEIGHTS]
     zero = code.constant(0.0)
     error, change, distance = zero, zero, zero
     for i, weight in zip(normed, weights, strict=True):
-        k = [code.load("%b", rows.slopes + j * rows.states + i) for j in range(STAGES)]
+        k = [code.load("%b", rows.slope(j, i)) for j in range(STAGES)]
         miss = code.mul(code.combine(zero, list(zip(scaled, k, strict=True))), weight)
         error = code.add(code.mul(miss, miss), error)
         if i in read:
@@ -189,29 +217,29 @@ def _measure(
             change = code.add(code.mul(dk, dk), change)
             distance = code.add(code.mul(dy, dy), distance)
     error = code.mul(error, code.constant(1.0 / len(normed)))
-    store_control(code, rows.control, error, 5)
-    stiffness = code.divide(change, code.add(distance, code.constant(1e-300)))
-    code.store(stiffness, "%b", rows.control + STIFFNESS)
+    edge = code.mul(distance, code.constant(_STIFF_BEYOND**2))
+    return error, code.above(code.mul(code.mul(step, step), change), edge)
 
 
-def error_weights(
-    code: Code, now: int, following: int, control: int, atol: tuple[float, ...]
-) -> list[str]:
-    """One over the error allowed in each state that the norm counts."""
-    rtol = code.load("%b", control + RTOL)
-    factor = code.load("%b", control + ATOL_FACTOR)
-    allowed = []
-    for i, value in enumerate(atol):
-        if value > 0.0:
-            size = code.larger(code.load("%b", now + i), code.load("%b", following + i))
-            absolute = code.mul(factor, code.constant(value))
-            allowed.append(code.add(code.mul(rtol, size), absolute))
-    return code.many_reciprocals(allowed)
+def interpolation(rows: Rows) -> Any:
+    """For ``loop``: code of one state at a fraction of the step, from its slopes."""
 
+    def prepare(body: Any, place: tuple[Any, Any]) -> Any:
+        b = body.builder
+        fraction, step = place
+        weights = []
+        for coefficients in interpolant():
+            value = body.real(coefficients[-1])
+            for coefficient in coefficients[-2::-1]:
+                value = b.fadd(b.fmul(value, fraction), body.real(coefficient))
+            weights.append(b.fmul(b.fmul(value, fraction), step))
 
-def store_control(code: Code, control: int, error: str, order: int) -> None:
-    """Write the squared error and the factor by which the step should change."""
-    code.store(error, "%b", control + ERROR)
-    floor = code.larger(error, code.constant(1e-12))
-    exponent = code.mul(code.log(floor), code.constant(-0.5 / order))
-    code.store(code.mul(code.exp(exponent), code.constant(0.9)), "%b", control + FACTOR)
+        def value_of(load: Any) -> Any:
+            value = load(rows.now)
+            for stage, weight in enumerate(weights):
+                value = b.fadd(value, b.fmul(weight, load(rows.slope(stage, 0))))
+            return value
+
+        return value_of
+
+    return prepare

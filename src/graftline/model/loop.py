@@ -1,0 +1,505 @@
+"""The loop around the step functions, as LLVM code: every lane has its own patient, day and step.
+
+A lane whose patient is done, failed, or wants the other method takes the next patient of the
+queue. Nothing here mixes two lanes, so a patient's numbers do not depend on who sits in the
+neighbouring lane or in which thread. It is written as LLVM code, not for a just-in-time compiler of
+Python, because the first call on a fresh machine would wait ten seconds for that compiler.
+
+Per patient there is a row of reals (day, wanted step, state, constants), a row of integers, a row
+of stops and a row of states found at them; ``ARGUMENTS`` lists what the loop is handed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from llvmlite import ir
+
+from graftline.model import stepsize
+from graftline.model.blocks import BIT, F64, I64, Body
+from graftline.model.stepsize import SMALLEST_STEP
+
+ARGUMENTS = (
+    "reals",
+    "wholes",
+    "stops",
+    "found",
+    "dose_day",
+    "dose_state",
+    "dose_amount",
+    "queue",
+    "queue_length",
+    "stop_columns",
+    "buffer",
+    "most_steps",
+)
+
+
+class Real(IntEnum):
+    """Columns of the reals; constants follow the state."""
+
+    DAY = 0
+    WANT = 1
+    STATE = 2
+
+
+class Whole(IntEnum):
+    """Columns of the integers."""
+
+    STOPS = 0
+    NEXT_STOP = 1
+    LAST_DOSE = 2
+    NEXT_DOSE = 3
+    METHOD = 4
+    STATUS = 5
+    EXPLICIT_STEPS = 6
+    IMPLICIT_STEPS = 7
+
+
+class Status(IntEnum):
+    """How a patient's integration ended."""
+
+    OK = 0
+    TOO_MANY_STEPS = 1
+    STEP_TOO_SMALL = 2
+    NOT_FINITE = 3
+    NEGATIVE = 4
+
+
+FIRST_STEP_AFTER_DOSE = 0.1
+_FREE, _RENEW = 1, 2
+_NEVER = 1e300
+_POINTER = ir.IntType(8).as_pointer()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the loop must know of a method and its buffer.
+
+    ``interpolate`` appends to a function the code that gives one state at a fraction of the step,
+    from a function that loads a row of the lane.
+    """
+
+    name: str
+    width: int
+    states: int
+    constants: int
+    now: int
+    next: int
+    fixed: int
+    control: int
+    method: int
+    turns: float
+    interpolate: Callable[[Body, Any], Callable[[Callable[[int], Any]], Any]]
+
+    @property
+    def real_columns(self) -> int:
+        """Length of a row of reals."""
+        return Real.STATE + self.states + self.constants
+
+
+def loop_code(shape: Shape) -> str:
+    """LLVM code of ``<method>_run``, which carries a queue of patients on."""
+    module = ir.Module(shape.name)
+    helpers = {
+        "copy": _copy(module, shape),
+        "schedule": _schedule(module, shape),
+        "doses": _doses(module, shape),
+        "interpolate": _interpolate(module, shape),
+    }
+    helpers["leave"] = _leave(module, shape, helpers)
+    helpers["fail"] = _fail(module, shape, helpers)
+    helpers["seat"] = _seat(module, shape, helpers)
+    helpers["attend"] = _attend(module, shape, helpers)
+    _run(module, shape, helpers)
+    return str(module)
+
+
+def _argument(body: Body, arguments: Any, name: str) -> Any:
+    return body.load(arguments, body.whole(ARGUMENTS.index(name)), I64)
+
+
+def _reals(body: Body, shape: Shape, arguments: Any, patient: Any) -> Any:
+    row = body.times(patient, shape.real_columns)
+    return body.address(_argument(body, arguments, "reals"), row)
+
+
+def _wholes(body: Body, arguments: Any, patient: Any) -> Any:
+    row = body.times(patient, len(Whole))
+    return body.address(_argument(body, arguments, "wholes"), row)
+
+
+def _lane(body: Body, arguments: Any, lane: Any) -> Any:
+    return body.address(_argument(body, arguments, "buffer"), lane)
+
+
+def _row(body: Body, shape: Shape, row: int) -> Any:
+    return body.whole(row * shape.width)
+
+
+def _control(body: Body, shape: Shape, lane: Any, row: int) -> Any:
+    return body.load(lane, _row(body, shape, shape.control + row))
+
+
+def _set_control(body: Body, shape: Shape, lane: Any, row: int, value: Any) -> None:
+    body.store(value, lane, _row(body, shape, shape.control + row))
+
+
+def _stop(body: Body, arguments: Any, patient: Any, stop: Any) -> Any:
+    row = body.times(patient, _argument(body, arguments, "stop_columns"))
+    return body.load(_argument(body, arguments, "stops"), body.plus(row, stop))
+
+
+def _found(body: Body, shape: Shape, arguments: Any, patient: Any, stop: Any) -> Any:
+    row = body.times(patient, _argument(body, arguments, "stop_columns"))
+    place = body.times(body.plus(row, stop), shape.states)
+    return body.address(_argument(body, arguments, "found"), place)
+
+
+def _copy(module: Any, shape: Shape) -> Any:
+    """Function ``copy(from, stride, to, stride, count)``."""
+    body = Body(module, f"{shape.name}_copy", 5, ir.VoidType())
+    source, source_stride, target, target_stride, count = body.inputs
+    with body.loop_over(count) as k:
+        value = body.load(source, body.times(k, source_stride))
+        body.store(value, target, body.times(k, target_stride))
+    body.builder.ret_void()
+    return body.function
+
+
+def _copy_state(
+    body: Body, shape: Shape, helpers: dict[str, Any], lane: Any, row: int, target: Any
+) -> None:
+    source = body.address(lane, _row(body, shape, row))
+    wide, one = body.whole(shape.width), body.whole(1)
+    arguments = [source, wide, target, one, body.whole(shape.states)]
+    body.builder.call(helpers["copy"], arguments)
+
+
+def _schedule(module: Any, shape: Shape) -> Any:
+    """Function ``schedule(arguments, patient, lane)``: next stop, and the day not to be passed."""
+    body = Body(module, f"{shape.name}_schedule", 3, ir.VoidType())
+    arguments, patient, lane = body.inputs
+    wholes = _wholes(body, arguments, patient)
+    at = [body.load(wholes, body.whole(column), I64) for column in Whole]
+    last = _stop(body, arguments, patient, body.plus(at[Whole.STOPS], -1))
+    limit = body.variable(last)
+    with body.builder.if_then(body.less(at[Whole.NEXT_DOSE], at[Whole.LAST_DOSE])):
+        dose = body.load(_argument(body, arguments, "dose_day"), at[Whole.NEXT_DOSE])
+        body.builder.store(body.smaller(last, dose), limit)
+    coming = _stop(body, arguments, patient, at[Whole.NEXT_STOP])
+    _set_control(body, shape, lane, stepsize.LIMIT, body.builder.load(limit))
+    _set_control(body, shape, lane, stepsize.NEXT_STOP, coming)
+    body.builder.ret_void()
+    return body.function
+
+
+def _doses(module: Any, shape: Shape) -> Any:
+    """Function ``doses(arguments, patient, lane, first row, day)``: gives what is due; how many."""
+    body = Body(module, f"{shape.name}_doses", 5, I64)
+    arguments, patient, lane, first_row, day_bits = body.inputs
+    day = body.builder.bitcast(day_bits, F64)
+    wholes = _wholes(body, arguments, patient)
+    end = body.load(wholes, body.whole(Whole.LAST_DOSE), I64)
+    first = body.load(wholes, body.whole(Whole.NEXT_DOSE), I64)
+    k, go = body.variable(first), body.variable(ir.Constant(BIT, 1))
+
+    def more() -> Any:
+        return body.builder.and_(body.builder.load(go), body.less(body.builder.load(k), end))
+
+    with body.loop_while(more):
+        now = body.builder.load(k)
+        due_day = body.load(_argument(body, arguments, "dose_day"), now)
+        due = body.builder.fcmp_ordered("<=", due_day, day)
+        body.builder.store(due, go)
+        with body.builder.if_then(due):
+            state = body.load(_argument(body, arguments, "dose_state"), now, I64)
+            place = body.times(body.plus(first_row, state), shape.width)
+            amount = body.load(_argument(body, arguments, "dose_amount"), now)
+            value = body.builder.fadd(body.load(lane, place), amount)
+            positive = body.builder.fcmp_ordered(">", value, body.real(0.0))
+            body.store(body.builder.select(positive, value, body.real(0.0)), lane, place)
+            body.builder.store(body.plus(now, 1), k)
+    done = body.builder.load(k)
+    body.store(done, wholes, body.whole(Whole.NEXT_DOSE))
+    given = body.builder.sub(done, first)
+    with body.builder.if_then(body.less(body.whole(0), given)):
+        want = _control(body, shape, lane, stepsize.WANT)
+        short = body.smaller(want, body.real(FIRST_STEP_AFTER_DOSE))
+        _set_control(body, shape, lane, stepsize.WANT, short)
+    body.builder.ret(given)
+    return body.function
+
+
+def _interpolate(module: Any, shape: Shape) -> Any:
+    """Function ``interpolate(lane, fraction, to)``: states at a fraction of the step just made."""
+    body = Body(module, f"{shape.name}_interpolate", 3, ir.VoidType())
+    lane, fraction_bits, target = body.inputs
+    fraction = body.builder.bitcast(fraction_bits, F64)
+    step = _control(body, shape, lane, stepsize.STEP)
+    value_of = shape.interpolate(body, (fraction, step))
+    with body.loop_over(body.whole(shape.states)) as state:
+        offset = body.times(state, shape.width)
+
+        def load(row: int, offset: Any = offset) -> Any:
+            return body.load(lane, body.plus(offset, row * shape.width))
+
+        value = value_of(load)
+        positive = body.builder.fcmp_ordered(">", value, body.real(0.0))
+        value = body.builder.select(positive, value, body.real(0.0))
+        body.store(value, target, state)
+    body.builder.ret_void()
+    return body.function
+
+
+def _leave(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
+    """Function ``leave(arguments, patient, lane, first row, day)``: write back to the patient."""
+    body = Body(module, f"{shape.name}_leave", 5, ir.VoidType())
+    arguments, patient, lane, first_row, day_bits = body.inputs
+    reals, wholes = _reals(body, shape, arguments, patient), _wholes(body, arguments, patient)
+    source = body.address(lane, body.times(first_row, shape.width))
+    target = body.address(reals, body.whole(Real.STATE))
+    wide, one = body.whole(shape.width), body.whole(1)
+    body.builder.call(helpers["copy"], [source, wide, target, one, body.whole(shape.states)])
+    body.store(body.builder.bitcast(day_bits, F64), reals, body.whole(Real.DAY))
+    body.store(_control(body, shape, lane, stepsize.WANT), reals, body.whole(Real.WANT))
+    column = body.whole(Whole.EXPLICIT_STEPS + shape.method)
+    count = body.builder.fptosi(_control(body, shape, lane, stepsize.COUNT), I64)
+    before = body.load(wholes, column, I64)
+    body.store(body.builder.add(before, count), wholes, column)
+    body.builder.ret_void()
+    return body.function
+
+
+def _fail(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
+    """Function ``fail(arguments, patient, lane, first row, day, status)``: give up."""
+    body = Body(module, f"{shape.name}_fail", 6, ir.VoidType())
+    arguments, patient, lane, first_row, day_bits, status = body.inputs
+    body.builder.call(helpers["leave"], [arguments, patient, lane, first_row, day_bits])
+    wholes = _wholes(body, arguments, patient)
+    body.store(status, wholes, body.whole(Whole.STATUS))
+    count = body.load(wholes, body.whole(Whole.STOPS), I64)
+    stop = body.variable(body.load(wholes, body.whole(Whole.NEXT_STOP), I64))
+    with body.loop_while(lambda: body.less(body.builder.load(stop), count)):
+        now = body.builder.load(stop)
+        reals = _reals(body, shape, arguments, patient)
+        source = body.address(reals, body.whole(Real.STATE))
+        target = _found(body, shape, arguments, patient, now)
+        one = body.whole(1)
+        body.builder.call(helpers["copy"], [source, one, target, one, body.whole(shape.states)])
+        body.builder.store(body.plus(now, 1), stop)
+    body.store(count, wholes, body.whole(Whole.NEXT_STOP))
+    body.builder.ret_void()
+    return body.function
+
+
+def _record_due(
+    body: Body,
+    shape: Shape,
+    helpers: dict[str, Any],
+    place: tuple[Any, Any, Any],
+    row: int,
+    end: Any,
+) -> Any:
+    """Record the state at all stops up to and on ``end``; whether stops remain."""
+    arguments, patient, lane = place
+    wholes = _wholes(body, arguments, patient)
+    count = body.load(wholes, body.whole(Whole.STOPS), I64)
+    stop = body.variable(body.load(wholes, body.whole(Whole.NEXT_STOP), I64))
+    go = body.variable(ir.Constant(BIT, 1))
+
+    def more() -> Any:
+        left = body.less(body.builder.load(stop), count)
+        return body.builder.and_(body.builder.load(go), left)
+
+    with body.loop_while(more):
+        now = body.builder.load(stop)
+        day = _stop(body, arguments, patient, now)
+        due = body.builder.fcmp_ordered("<=", day, end)
+        body.builder.store(due, go)
+        with body.builder.if_then(due):
+            target = _found(body, shape, arguments, patient, now)
+            inside = body.builder.fcmp_ordered("<", day, end)
+            with body.builder.if_else(inside) as (within, at_end):
+                with within:
+                    start = _control(body, shape, lane, stepsize.DAY)
+                    step = _control(body, shape, lane, stepsize.STEP)
+                    gone = body.builder.fdiv(body.builder.fsub(day, start), step)
+                    bits = body.builder.bitcast(gone, I64)
+                    body.builder.call(helpers["interpolate"], [lane, bits, target])
+                with at_end:
+                    _copy_state(body, shape, helpers, lane, row, target)
+            body.builder.store(body.plus(now, 1), stop)
+    done = body.builder.load(stop)
+    body.store(done, wholes, body.whole(Whole.NEXT_STOP))
+    return body.less(done, count)
+
+
+def _seat(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
+    """Function ``seat(arguments, patient, lane)``: load a patient; 0 if nothing is left."""
+    body = Body(module, f"{shape.name}_seat", 3, I64)
+    arguments, patient, lane_number = body.inputs
+    lane = _lane(body, arguments, lane_number)
+    reals, wholes = _reals(body, shape, arguments, patient), _wholes(body, arguments, patient)
+    wide, one = body.whole(shape.width), body.whole(1)
+    for column, row, count in (
+        (int(Real.STATE), shape.now, shape.states),
+        (Real.STATE + shape.states, shape.fixed, shape.constants),
+    ):
+        source = body.address(reals, body.whole(column))
+        target = body.address(lane, _row(body, shape, row))
+        body.builder.call(helpers["copy"], [source, one, target, wide, body.whole(count)])
+    day = body.load(reals, body.whole(Real.DAY))
+    used = [body.load(wholes, body.whole(c), I64) for c in tuple(Whole)[-2:]]
+    spent = body.builder.add(*used)
+    most = body.builder.sub(_argument(body, arguments, "most_steps"), spent)
+    for row, value in (
+        (stepsize.DAY, day),
+        (stepsize.WANT, body.load(reals, body.whole(Real.WANT))),
+        (stepsize.ACCEPTED, body.real(0.0)),
+        (stepsize.STREAK, body.real(0.0)),
+        (stepsize.COUNT, body.real(0.0)),
+        (stepsize.STEP, body.real(1.0)),
+        (stepsize.MOST_STEPS, body.builder.sitofp(most, F64)),
+    ):
+        _set_control(body, shape, lane, row, value)
+    remain = _record_due(body, shape, helpers, (arguments, patient, lane), shape.now, day)
+    body.give_back_if(body.builder.not_(remain), 0)
+    bits = body.builder.bitcast(day, I64)
+    first = body.whole(shape.now)
+    body.builder.call(helpers["doses"], [arguments, patient, lane, first, bits])
+    body.builder.call(helpers["schedule"], [arguments, patient, lane])
+    body.builder.ret(body.whole(1))
+    return body.function
+
+
+def _attend(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
+    """Function ``attend(arguments, patient, lane)``: what a step's end asks for.
+
+    Gives 1 if the lane is free, 2 if slopes are out of date.
+    .
+    """
+    body = Body(module, f"{shape.name}_attend", 3, I64)
+    arguments, patient, lane_number = body.inputs
+    lane = _lane(body, arguments, lane_number)
+    accepted = _control(body, shape, lane, stepsize.ACCEPTED)
+    _attend_rejected(body, shape, helpers, (arguments, patient, lane), accepted)
+    end = _control(body, shape, lane, stepsize.END)
+    bits, following = body.builder.bitcast(end, I64), body.whole(shape.next)
+    remain = _record_due(body, shape, helpers, (arguments, patient, lane), shape.next, end)
+    leaving = [arguments, patient, lane, following, bits]
+    with body.builder.if_then(body.builder.not_(remain)):
+        body.builder.call(helpers["leave"], leaving)
+        body.builder.ret(body.whole(_FREE))
+    given = body.builder.call(helpers["doses"], leaving)
+    streak = _control(body, shape, lane, stepsize.STREAK)
+    with body.builder.if_then(body.builder.fcmp_ordered(">=", streak, body.real(shape.turns))):
+        wholes = _wholes(body, arguments, patient)
+        body.store(body.whole(1 - shape.method), wholes, body.whole(Whole.METHOD))
+        body.builder.call(helpers["leave"], leaving)
+        body.builder.ret(body.whole(_FREE))
+    count = _control(body, shape, lane, stepsize.COUNT)
+    most = _control(body, shape, lane, stepsize.MOST_STEPS)
+    with body.builder.if_then(body.builder.fcmp_ordered(">=", count, most)):
+        reason = body.whole(Status.TOO_MANY_STEPS)
+        body.builder.call(helpers["fail"], [*leaving, reason])
+        body.builder.ret(body.whole(_FREE))
+    body.builder.call(helpers["schedule"], [arguments, patient, lane])
+    some = body.less(body.whole(0), given)
+    body.builder.ret(body.builder.select(some, body.whole(_RENEW), body.whole(0)))
+    return body.function
+
+
+def _attend_rejected(
+    body: Body, shape: Shape, helpers: dict[str, Any], place: tuple[Any, Any, Any], accepted: Any
+) -> None:
+    """A rejected step asks for attention only where the patient must be given up."""
+    arguments, patient, lane = place
+    with body.builder.if_then(body.builder.fcmp_ordered("<", accepted, body.real(0.5))):
+        want = _control(body, shape, lane, stepsize.WANT)
+        small = body.builder.fcmp_ordered("<", want, body.real(SMALLEST_STEP))
+        reasons = (body.whole(Status.STEP_TOO_SMALL), body.whole(Status.TOO_MANY_STEPS))
+        reason = body.builder.select(small, *reasons)
+        day = body.builder.bitcast(_control(body, shape, lane, stepsize.DAY), I64)
+        now = body.whole(shape.now)
+        body.builder.call(helpers["fail"], [arguments, patient, lane, now, day, reason])
+        body.builder.ret(body.whole(_FREE))
+
+
+def _run(module: Any, shape: Shape, helpers: dict[str, Any]) -> None:
+    """Function ``run(arguments)``: until nobody of the queue is left in this method."""
+    kernel = ir.FunctionType(I64, [_POINTER])
+    step = ir.Function(module, kernel, f"{shape.name}_step")
+    nothing = ir.FunctionType(ir.VoidType(), [_POINTER])
+    begin = ir.Function(module, nothing, f"{shape.name}_begin")
+    body = Body(module, f"{shape.name}_run", 1, ir.VoidType())
+    body.function.linkage = "external"
+    (arguments,) = body.inputs
+    b = body.builder
+    who = b.alloca(ir.ArrayType(I64, shape.width))
+    seats = b.ptrtoint(who, I64)
+    taken, active = body.variable(body.whole(0)), body.variable(body.whole(0))
+    renew = body.variable(body.whole(1))
+    queue_length = _argument(body, arguments, "queue_length")
+    buffer = b.inttoptr(_argument(body, arguments, "buffer"), _POINTER)
+    going = body.variable(body.whole(1))
+    with body.loop_while(lambda: b.trunc(b.load(going), BIT)):
+        _refill(body, shape, helpers, (arguments, seats, taken, active, renew))
+        freed = body.variable(b.icmp_signed("==", b.load(active), body.whole(0)))
+        with body.loop_while(lambda: b.not_(b.load(freed))):
+            with b.if_then(b.icmp_signed("!=", b.load(renew), body.whole(0))):
+                b.call(begin, [buffer])
+                b.store(body.whole(0), renew)
+            asks = body.variable(b.and_(b.call(step, [buffer]), b.load(active)))
+            with body.loop_while(lambda: b.icmp_signed("!=", b.load(asks), body.whole(0))):
+                _serve(body, helpers, (arguments, seats, asks, active, renew))
+            # a free lane is filled at once while somebody waits; else the others go on without it
+            fewer = b.icmp_signed("!=", b.load(active), _full(body, shape))
+            waiting = body.less(b.load(taken), queue_length)
+            nobody = b.icmp_signed("==", b.load(active), body.whole(0))
+            b.store(b.or_(nobody, b.and_(fewer, waiting)), freed)
+        b.store(b.zext(b.icmp_signed("!=", b.load(active), body.whole(0)), I64), going)
+    b.ret_void()
+
+
+def _full(body: Body, shape: Shape) -> Any:
+    return body.whole((1 << shape.width) - 1)
+
+
+def _refill(
+    body: Body, shape: Shape, helpers: dict[str, Any], place: tuple[Any, Any, Any, Any, Any]
+) -> None:
+    arguments, seats, taken, active, renew = place
+    b = body.builder
+    queue = _argument(body, arguments, "queue")
+    queue_length = _argument(body, arguments, "queue_length")
+    with body.loop_over(body.whole(shape.width)) as lane:
+        bit = b.shl(body.whole(1), lane)
+
+        def wanted(bit: Any = bit) -> Any:
+            free = b.icmp_signed("==", b.and_(b.load(active), bit), body.whole(0))
+            return b.and_(free, body.less(b.load(taken), queue_length))
+
+        with body.loop_while(wanted):
+            position = b.load(taken)
+            patient = body.load(queue, position, I64)
+            b.store(body.plus(position, 1), taken)
+            busy = b.call(helpers["seat"], [arguments, patient, lane])
+            body.store(patient, seats, lane)
+            b.store(b.or_(b.load(active), b.mul(busy, bit)), active)
+            b.store(body.whole(1), renew)
+
+
+def _serve(body: Body, helpers: dict[str, Any], place: tuple[Any, Any, Any, Any, Any]) -> None:
+    arguments, seats, asks, active, renew = place
+    b = body.builder
+    mask = b.load(asks)
+    lane = b.cttz(mask, ir.Constant(BIT, 1))
+    b.store(b.and_(mask, body.plus(mask, -1)), asks)
+    flags = b.call(helpers["attend"], [arguments, body.load(seats, lane, I64), lane])
+    bit = b.shl(body.whole(1), lane)
+    leaves = b.icmp_signed("!=", b.and_(flags, body.whole(_FREE)), body.whole(0))
+    left = b.and_(b.load(active), b.not_(bit))
+    b.store(b.select(leaves, left, b.load(active)), active)
+    b.store(b.or_(b.load(renew), b.and_(flags, body.whole(_RENEW))), renew)
