@@ -1,0 +1,1 @@
+"""Tables of the report: numbers first, one frozen table value, rendered last."""

@@ -1,0 +1,180 @@
+"""Courses of a measurement over time: each patient, or quantile bands where there are too many."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+
+from graftline.figures.theme import BLUE, CYCLE, GREY, LINES, MANY_PATIENTS, VERMILION
+
+_NAMED = 10
+_LEAST_PER_BAND = 5
+
+
+def quantile_bands(frame: pl.DataFrame, *, width_days: float) -> pl.DataFrame:
+    """Median and the 5th, 25th, 75th and 95th percentile per time window.
+
+    A value below the limit of quantification counts as the limit, so no quantile is shown lower
+    than the assay can see. Windows with fewer than five values are left out.
+
+    Parameters
+    ----------
+    frame : DataFrame [patient, day, value]
+
+    Returns
+    -------
+    DataFrame [day, n, q05, q25, q50, q75, q95], sorted by day (the middle of the window)
+    """
+    place = (pl.col("day") / width_days).round(0)
+    quantiles = {
+        f"q{round(100 * q):02d}": pl.col("value").quantile(q, interpolation="linear")
+        for q in (0.05, 0.25, 0.5, 0.75, 0.95)
+    }
+    return (
+        frame.drop_nulls(["day", "value"])
+        .group_by(day=place * width_days)
+        .agg(n=pl.len(), **quantiles)
+        .filter(pl.col("n") >= _LEAST_PER_BAND)
+        .sort("day")
+    )
+
+
+def draw_courses(
+    axes: Axes,
+    frame: pl.DataFrame,
+    *,
+    log: bool,
+    width_days: float = 3.0,
+    lloq: Sequence[float] = (),
+) -> None:
+    """Draw courses into axes: lines per patient up to sixty patients, quantile bands above.
+
+    Parameters
+    ----------
+    frame : DataFrame [patient, day, value, below]
+        ``below`` true where the value is a limit: drawn as an open symbol at that limit.
+    log : bool
+        Logarithmic axis; zeros are drawn at its lower end as open symbols.
+    width_days : float
+        Window of the quantile bands.
+    lloq : sequence of float
+        Limits of quantification, drawn as dotted lines.
+    """
+    known = frame.drop_nulls(["day", "value"]).sort("patient", "day")
+    if known.is_empty():
+        return
+    if log:
+        known = _on_log_axis(known, lloq)
+        axes.set_yscale("log")
+    if known["patient"].n_unique() > MANY_PATIENTS:
+        _draw_bands(axes, quantile_bands(known, width_days=width_days))
+    else:
+        _draw_lines(axes, known)
+    for limit in lloq:
+        axes.axhline(limit, color=GREY, linestyle=":", linewidth=0.9)
+    if lloq:
+        axes.annotate(
+            "LLOQ",
+            (1, lloq[0]),
+            xycoords=("axes fraction", "data"),
+            xytext=(-2, 2),
+            textcoords="offset points",
+            ha="right",
+            fontsize=6.5,
+            color=GREY,
+        )
+
+
+def _on_log_axis(frame: pl.DataFrame, lloq: Sequence[float]) -> pl.DataFrame:
+    positive = frame.filter(pl.col("value") > 0)["value"]
+    lowest = positive.min()
+    floor = min([*lloq, float(lowest) if isinstance(lowest, int | float) else 1.0])
+    return frame.with_columns(
+        below=pl.col("below") | (pl.col("value") <= 0),
+        value=pl.when(pl.col("value") <= 0).then(floor).otherwise("value"),
+    )
+
+
+def _draw_lines(axes: Axes, frame: pl.DataFrame) -> None:
+    parts = frame.partition_by("patient", maintain_order=True)
+    named = len(parts) <= _NAMED
+    for place, part in enumerate(parts):
+        colour = CYCLE[place % len(CYCLE)] if named else BLUE
+        line = LINES[place // len(CYCLE) % len(LINES)] if named else "-"
+        day, value = part["day"].to_numpy(), part["value"].to_numpy()
+        below = part["below"].fill_null(value=False).to_numpy()
+        axes.plot(
+            day,
+            value,
+            color=colour,
+            linestyle=line,
+            linewidth=0.9,
+            alpha=0.95 if named else 0.45,
+            label=part["patient"][0] if named else None,
+        )
+        size = 2.6 if named else 1.8
+        axes.plot(day[~below], value[~below], ".", color=colour, markersize=size + 1.5)
+        axes.plot(
+            day[below],
+            value[below],
+            "o",
+            markerfacecolor="white",
+            markeredgewidth=0.7,
+            color=colour,
+            markersize=size + 0.6,
+        )
+    if not named:
+        bands = quantile_bands(frame, width_days=3.0)
+        axes.plot(
+            bands["day"].to_numpy(),
+            bands["q50"].to_numpy(),
+            color=VERMILION,
+            linewidth=1.8,
+            label="median",
+        )
+
+
+def _draw_bands(axes: Axes, bands: pl.DataFrame) -> None:
+    day = bands["day"].to_numpy()
+    for low, high, alpha, label in (
+        ("q05", "q95", 0.15, "5th to 95th percentile"),
+        ("q25", "q75", 0.3, "25th to 75th percentile"),
+    ):
+        axes.fill_between(
+            day,
+            bands[low].to_numpy(),
+            bands[high].to_numpy(),
+            color=BLUE,
+            alpha=alpha,
+            linewidth=0,
+            label=label,
+        )
+    axes.plot(day, bands["q50"].to_numpy(), color=BLUE, label="median")
+
+
+def mark_transplants(axes: Axes, days: pl.Series) -> None:
+    """Mark the days of HSCT: a tick per patient, or median and quartiles where there are many."""
+    known = days.drop_nulls().sort().to_numpy()
+    if known.size == 0:
+        return
+    transform = axes.get_xaxis_transform()
+    if known.size > MANY_PATIENTS:
+        low, middle, high = np.quantile(known, [0.25, 0.5, 0.75])
+        axes.axvspan(float(low), float(high), color=GREY, alpha=0.12, linewidth=0)
+        axes.axvline(
+            float(middle), color=GREY, linewidth=0.8, linestyle="--", label="HSCT (median)"
+        )
+        return
+    axes.plot(
+        known,
+        np.full(known.size, 1.0),
+        linestyle="none",
+        marker="v",
+        markersize=4.5,
+        color="black",
+        markeredgewidth=0,
+        transform=transform,
+        clip_on=False,
+        label="HSCT",
+    )

@@ -1,0 +1,92 @@
+"""Cumulative incidence of competing causes with intervals and numbers at risk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from graftline.figures.survival_curves import draw_at_risk, thin_steps
+from graftline.figures.theme import (
+    CYCLE,
+    DAYS_PER_MONTH,
+    DOUBLE_COLUMN,
+    LINES,
+    month_axis,
+    new_figure,
+    themed,
+)
+from graftline.stats.aalen_johansen import CumulativeIncidence
+
+_SHORT_DAYS = 190.0
+
+
+@dataclass(frozen=True, slots=True)
+class CauseCurve:
+    """One cause to draw: its name, the estimate and the code of the cause in it."""
+
+    label: str
+    estimate: CumulativeIncidence
+    cause: int = 1
+
+
+def draw_incidence(
+    curves: Sequence[CauseCurve], *, title: str, origin: str, last_day: float | None = None
+) -> Figure:
+    """Cumulative incidence in percent, with 95% intervals and numbers at risk.
+
+    The time axis is in days up to half a year and in months beyond.
+    """
+    with themed():
+        figure = new_figure(DOUBLE_COLUMN * 0.8, 2.9 + 0.2 * len(curves))
+        upper, lower = figure.subplots(
+            2, 1, sharex=True, height_ratios=[10, 0.6 + 0.75 * len(curves)]
+        )
+        last = last_day or max(float(c.estimate.time[-1]) for c in curves)
+        unit = 1.0 if last <= _SHORT_DAYS else DAYS_PER_MONTH
+        for place, curve in enumerate(curves):
+            _draw(upper, curve, CYCLE[place % len(CYCLE)], LINES[place % len(LINES)], unit)
+        upper.set_ylim(0, 102)
+        upper.set_ylabel("Patients (%)")
+        upper.set_title(title)
+        upper.legend(loc="upper left" if _low(curves) else "best")
+        if unit == 1.0:
+            lower.set_xlim(0, last * 1.02)
+            lower.set_xlabel(f"Days from {origin}")
+            ticks = [float(t) for t in lower.get_xticks() if 0 <= t <= last]
+            lower.set_xticks(ticks)
+        else:
+            ticks = list(month_axis(lower, last, label=f"Months from {origin}"))
+        upper.tick_params(labelbottom=False)
+        days = [t * unit for t in ticks]
+        rows = [
+            (
+                c.label if len(curves) > 1 else "",
+                [int(n) for n in c.estimate.at(days, c.cause).at_risk],
+            )
+            for c in curves
+        ]
+        draw_at_risk(lower, ticks, rows)
+    return figure
+
+
+def _low(curves: Sequence[CauseCurve]) -> bool:
+    ends = [float(c.estimate.incidence[c.estimate.causes.index(c.cause)][-1]) for c in curves]
+    return bool(max(ends) < 0.6)
+
+
+def _draw(axes: Axes, curve: CauseCurve, colour: str, line: str, unit: float) -> None:
+    estimate = curve.estimate
+    row = estimate.causes.index(curve.cause)
+    none_yet = estimate.incidence[row] == 0
+    low = np.where(none_yet, 0.0, estimate.lower[row])
+    high = np.where(none_yet, 0.0, estimate.upper[row])
+    time, incidence, low, high = thin_steps(
+        np.concatenate([[0.0], estimate.time]) / unit,
+        100 * np.concatenate([[0.0], estimate.incidence[row]]),
+        100 * np.concatenate([[0.0], low]),
+        100 * np.concatenate([[0.0], high]),
+    )
+    axes.fill_between(time, low, high, step="post", color=colour, alpha=0.16, linewidth=0)
+    axes.step(time, incidence, where="post", color=colour, linestyle=line, label=curve.label)

@@ -1,0 +1,119 @@
+"""Journal size, colours that colour-blind readers can tell apart, the same bytes every time."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any, Literal
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+DAYS_PER_MONTH = 30.4375
+SINGLE_COLUMN, DOUBLE_COLUMN = 3.5, 7.0
+MANY_PATIENTS = 60
+
+# Okabe and Ito 2008: distinguishable with any of the common colour-vision deficiencies
+BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
+PURPLE, ORANGE, SKY, YELLOW = "#CC79A7", "#E69F00", "#56B4E9", "#F0E442"
+BLACK, GREY, LIGHT = "#222222", "#767676", "#D0D0D0"
+CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
+LINES = ("-", "--", ":")
+
+Format = Literal["svg", "pdf", "png"]
+
+# Any: matplotlib types its setting names in some versions and not in others
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same glyphs everywhere
+    "font.size": 8.0,
+    "axes.titlesize": 8.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "axes.unicode_minus": True,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4.0,
+    "figure.dpi": 100.0,
+    "savefig.dpi": 300.0,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "graftline",
+    "pdf.fonttype": 42,
+    "path.simplify": True,
+}
+_GROUP_ID = re.compile(r'<g id="[^"]*"')
+_HEAD = re.compile(r"^.*?(?=<svg )", re.DOTALL)
+_METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
+_DEFINED = re.compile(r'\bid="([^"]+)"')
+_REFERENCE = re.compile(r'((?:xlink:)?href="#|url\(#)([^")]+)')
+
+
+@contextmanager
+def themed() -> Iterator[None]:
+    """Matplotlib settings of the house, restored afterwards."""
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure in inches, laid out so that nothing overlaps.
+
+    Everything drawn into it has to be drawn inside ``themed``.
+    """
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def figure_bytes(figure: Figure, kind: Format) -> bytes:
+    """A figure as a file without date or program in it, so that equal input gives equal bytes."""
+    metadata: dict[str, dict[str, str | None]] = {
+        "svg": {"Date": None, "Creator": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+        "png": {"Software": None},
+    }
+    stream = BytesIO()
+    with themed():
+        figure.savefig(stream, format=kind, metadata=metadata[kind])
+    return stream.getvalue()
+
+
+def inline_svg(figure: Figure, *, id: str, label: str) -> str:
+    """A figure as an SVG element for a page that holds several: its ids start with ``id``."""
+    text = figure_bytes(figure, "svg").decode("utf-8")
+    text = _METADATA.sub("", _HEAD.sub("", text))
+    text = _GROUP_ID.sub("<g", text)
+    text = _DEFINED.sub(lambda m: f'id="{id}-{m[1]}"', text)
+    text = _REFERENCE.sub(lambda m: f"{m[1]}{id}-{m[2]}", text)
+    title = label.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    return text.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1).strip()
+
+
+def month_axis(axes: Axes, last_day: float, *, label: str) -> Sequence[float]:
+    """Give an axis whose unit is months whole-month ticks; returns the ticks."""
+    months = max(last_day / DAYS_PER_MONTH, 1.0)
+    axes.set_xlim(0, months * 1.02)
+    locator = MaxNLocator(nbins=7, integer=True, steps=[1, 2, 3, 6, 10])
+    ticks = [float(t) for t in locator.tick_values(0, months) if 0 <= t <= months]
+    axes.set_xticks(ticks)
+    axes.set_xlabel(label)
+    return ticks
+
+
+def below(axes: Axes, *, entries: int = 1, columns: int = 4) -> None:
+    """Put the legend under the axes, where it cannot hide data."""
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(
+            loc="upper left",
+            bbox_to_anchor=(0, -0.16),
+            ncols=min(columns, max(entries, 1)),
+            borderaxespad=0,
+        )

@@ -1,0 +1,108 @@
+"""Sections on kinetics, T cells, chimerism, engraftment and immune reconstitution."""
+
+import polars as pl
+
+from graftline.figures.cumulative_incidence import CauseCurve, draw_incidence
+from graftline.figures.kinetics import draw_analytes, draw_blood_counts, draw_chimerism
+from graftline.report.value import Inputs, ReportFigure, Section, filled, no_records
+from graftline.tables.analyses import analyses, estimate_incidence
+from graftline.tables.engraftment import engraftment_table
+from graftline.tables.kinetics import kinetics_listing, kinetics_summary_table
+from graftline.tables.reconstitution import reconstitution_table
+
+_COURSES = (
+    "Lines are patients (bands and medians where there are more than sixty); open symbols are "
+    "below the limit of quantification (dotted); triangles mark HSCT."
+)
+
+
+def kinetics_section(inputs: Inputs) -> Section:
+    """CAR-T kinetics by qPCR and by flow cytometry, never mixed."""
+    trial, chosen = inputs.trial, inputs.assessed.chosen
+    tables, missing = filled(trial, kinetics_summary_table(chosen), "CAR-T kinetics", ("labs",))
+    listing = kinetics_listing(chosen)
+    if listing.rows:
+        tables = (*tables, listing)
+    title = "CAR-T cells in blood"
+    figure = draw_analytes(trial, ("car_t_qpcr", "car_t_flow"), title=title)
+    if figure is None:
+        missing = (no_records(trial, "CAR-T kinetics", ("labs",)),)
+    figures = () if figure is None else (ReportFigure("kinetics", title, _COURSES, figure),)
+    return Section("kinetics", "CAR-T kinetics", (), tables, figures, missing)
+
+
+def immunity_section(inputs: Inputs) -> Section:
+    """T cells by CD7, and immune reconstitution."""
+    trial = inputs.trial
+    tables, missing = filled(
+        trial, reconstitution_table(inputs.assessed.chosen), "immune reconstitution", ("labs",)
+    )
+    figures = []
+    for id, title, analytes in (
+        ("t-cells", "T cells with and without CD7", ("cd3_cd7_positive", "cd3_cd7_negative")),
+        (
+            "reconstitution",
+            "Immune reconstitution",
+            ("cd4", "cd8", "nk", "nk_cd7_positive", "nk_cd7_negative", "cd19"),
+        ),
+    ):
+        figure = draw_analytes(trial, analytes, title=title)
+        if figure is None:
+            missing = (*missing, no_records(trial, title.lower(), ("labs",)))
+        else:
+            figures.append(ReportFigure(id, title, _COURSES, figure))
+    return Section(
+        "immunity", "T cells and immune reconstitution", (), tables, tuple(figures), missing
+    )
+
+
+def engraftment_section(inputs: Inputs) -> Section:
+    """Blood counts, engraftment and chimerism."""
+    trial = inputs.trial
+    tables, missing = filled(
+        trial,
+        engraftment_table(inputs.assessed.chosen),
+        "engraftment and chimerism",
+        ("labs", "chimerism", "events"),
+    )
+    figures = []
+    counts = draw_blood_counts(trial)
+    if counts is None:
+        missing = (*missing, no_records(trial, "blood counts after HSPC", ("labs",)))
+    else:
+        caption = "Dashed: thresholds of engraftment. Lines are patients, or bands above sixty."
+        figures.append(ReportFigure("blood-counts", "Blood counts after HSPC", caption, counts))
+    figures += _incidence(inputs)
+    tests = _chimerism_tests(inputs)
+    if tests is None:
+        missing = (*missing, no_records(trial, "the course of donor chimerism", ("chimerism",)))
+    else:
+        caption = "Dashed: limits of autologous (5%) and full donor (95%)."
+        title = "Donor chimerism"
+        figures.append(ReportFigure("chimerism", title, caption, draw_chimerism(tests)))
+    return Section("engraftment", "Engraftment and chimerism", (), tables, tuple(figures), missing)
+
+
+def _incidence(inputs: Inputs) -> list[ReportFigure]:
+    names = ("neutrophil_engraftment", "platelet_engraftment")
+    own = [
+        a
+        for a in analyses(inputs.trial, inputs.endpoints)
+        if a.endpoint in names and not a.variant and not a.late_entry
+    ]
+    if not own:
+        return []
+    title = "Cumulative incidence of engraftment"
+    figure = draw_incidence(
+        [CauseCurve(a.title, estimate_incidence(a)) for a in own], title=title, origin=own[0].origin
+    )
+    caption = "Death and a second graft compete. Shaded: 95% intervals (log-log)."
+    return [ReportFigure("engraftment-incidence", title, caption, figure)]
+
+
+def _chimerism_tests(inputs: Inputs) -> pl.DataFrame | None:
+    tests = inputs.assessed.details.get("chimerism_tests")
+    if tests is None:
+        return None
+    dated = tests.drop_nulls(["hsct_day", "donor_percent"]).filter(pl.col("hsct_day") >= 0)
+    return None if dated.is_empty() else dated

@@ -1,0 +1,124 @@
+"""Sections on response and on the time-to-event endpoints."""
+
+from graftline.figures.cumulative_incidence import CauseCurve, draw_incidence
+from graftline.figures.survival_curves import Curve, draw_survival
+from graftline.figures.swimmer import draw_swimmer, shown_lanes, swimmer_lanes, swimmer_marks
+from graftline.report.value import Inputs, ReportFigure, Section, filled
+from graftline.tables.analyses import Analysis, analyses, estimate_incidence, estimate_survival
+from graftline.tables.published import published_table
+from graftline.tables.published_quantities import Facts
+from graftline.tables.response import response_table
+from graftline.tables.survival import endpoint_table, followup_table
+
+_SURVIVAL_FIGURES = (
+    "overall_survival",
+    "disease_free_survival",
+    "event_free_survival",
+    "relapse_free_survival",
+    "grfs",
+)
+
+
+def response_section(inputs: Inputs) -> Section:
+    """Response, MRD and relapse."""
+    tables, missing = filled(
+        inputs.trial,
+        response_table(inputs.trial, inputs.assessed.chosen),
+        "response",
+        ("marrow", "events"),
+    )
+    return Section("response", "Response", tables=tables, missing=missing)
+
+
+def survival_section(inputs: Inputs) -> Section:
+    """Endpoints and follow-up, with the curves."""
+    trial = inputs.trial
+    tables, missing = filled(
+        trial, endpoint_table(trial, inputs.endpoints), "time-to-event endpoints", ("followup",)
+    )
+    follow = followup_table(trial, inputs.endpoints)
+    if follow.rows:
+        tables = (*tables, follow)
+    found = list(analyses(trial, inputs.endpoints))
+    figures = [*_survival_figures(inputs, found), *_relapse_figure(found)]
+    return Section(
+        "survival",
+        "Survival, relapse and mortality",
+        tables=tables,
+        figures=tuple(figures),
+        missing=missing,
+    )
+
+
+def _survival_figures(inputs: Inputs, found: list[Analysis]) -> list[ReportFigure]:
+    interval = inputs.trial.protocol.definitions.survival_interval
+    made = []
+    for name in _SURVIVAL_FIGURES:
+        own = [a for a in found if a.endpoint == name]
+        if not own:
+            continue
+        # the protocol's own counting, and beside it the one that entered late
+        first = own[0]
+        late = [a for a in own[1:] if a.late_entry and a.origin == first.origin][:1]
+        curves = [
+            Curve(a.variant or "as the protocol counts", estimate_survival(a, interval=interval))
+            for a in (first, *late)
+        ]
+        caption = (
+            f"Kaplan-Meier; shaded: 95% {interval} intervals; ticks: censored. "
+            f"n = {first.rows.height}, events {int((first.rows['status'] == 1).sum())}."
+        )
+        figure = draw_survival(curves, title=first.title, origin=first.origin)
+        made.append(ReportFigure(f"curve-{name.replace('_', '-')}", first.title, caption, figure))
+    return made
+
+
+def _relapse_figure(found: list[Analysis]) -> list[ReportFigure]:
+    plain = [a for a in found if not a.late_entry and not a.variant]
+    chosen: list[Analysis] = []
+    for name in ("relapse", "non_relapse_mortality"):
+        own = [a for a in plain if a.endpoint == name]
+        if own and (not chosen or own[0].origin == chosen[0].origin):
+            chosen.append(own[0])
+    if not chosen:
+        return []
+    curves = [CauseCurve(a.title, estimate_incidence(a)) for a in chosen]
+    title = "Relapse and non-relapse mortality"
+    figure = draw_incidence(curves, title=title, origin=chosen[0].origin)
+    caption = (
+        "Cumulative incidence (Aalen-Johansen); each is the competing event of the other. "
+        "Shaded: 95% intervals (log-log)."
+    )
+    return [ReportFigure("relapse-nrm", title, caption, figure)]
+
+
+def swimmer_section(inputs: Inputs) -> Section:
+    """Every patient's course at a glance."""
+    lanes = swimmer_lanes(inputs.trial)
+    if lanes.is_empty():
+        return Section(
+            "courses", "Courses", missing=("No course can be drawn: no follow-up has a day.",)
+        )
+    shown = shown_lanes(lanes)
+    caption = "Bars: follow-up; hatched: its end is assumed; arrows: alive at last contact."
+    if shown.height < lanes.height:
+        caption += (
+            f" {shown.height} of {lanes.height:,} patients, evenly spread over the lengths of "
+            "follow-up."
+        )
+    figure = draw_swimmer(shown, swimmer_marks(inputs.trial, inputs.assessed.chosen))
+    title = "Course of each patient"
+    return Section("courses", "Courses", figures=(ReportFigure("swimmer", title, caption, figure),))
+
+
+def published_section(inputs: Inputs) -> Section | None:
+    """Published figures held against the recorded facts; none without ``published``."""
+    if inputs.trial["published"].is_empty():
+        return None
+    table = published_table(Facts(inputs.trial, inputs.assessed.chosen, inputs.endpoints))
+    text = (
+        "Each printed figure is computed again from the facts recorded of each patient, where "
+        "there are such facts. A figure known for the cohort only is shown as printed; nothing is "
+        "attributed to a patient that the publication does not attribute.",
+    )
+    return Section("published", "Published figures", text, (table,))

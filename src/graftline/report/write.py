@@ -1,0 +1,130 @@
+"""From a trial folder to files: report.html, figures, tables, JSON."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from graftline.assess.assessment import assess_trial
+from graftline.endpoints import derive_endpoints
+from graftline.figures.theme import Format, figure_bytes
+from graftline.problems import Severity
+from graftline.report.build import build_report
+from graftline.report.html import render_html
+from graftline.report.machine import machine_report
+from graftline.report.value import Report
+from graftline.tables.render import csv_table, latex_table, word_document
+from graftline.trial import Trial
+from graftline.trial.read import read_trial
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenReport:
+    """What was written: the page, every file, and a few lines to tell the user."""
+
+    page: Path
+    files: tuple[Path, ...]
+    summary: tuple[str, ...]
+
+
+def write_report(
+    folder: Path,
+    out: Path,
+    *,
+    figures: Sequence[str] = (),
+    tables: Sequence[str] = (),
+    machine: bool = False,
+    monitoring: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> WrittenReport:
+    """Read a trial folder, judge it, and write its report.
+
+    Parameters
+    ----------
+    folder : Path
+        The trial folder.
+    out : Path
+        Where to write; made if absent.
+    figures : sequence of {"pdf", "png", "svg"}
+    tables : sequence of {"docx", "latex", "csv"}
+    machine : bool
+        Write report.json.
+    monitoring : bool
+        Add the data-monitoring pack.
+    progress : callable
+        Told what is being done.
+
+    Raises
+    ------
+    InputError
+        The trial cannot be read as it is.
+    ExtraMissingError
+        Word tables were asked for and python-docx is not installed.
+    """
+    trial = read_trial(folder)
+    progress("Assessing every criterion")
+    assessed = assess_trial(trial)
+    progress("Deriving endpoints")
+    endpoints = derive_endpoints(trial, assessed)
+    report = build_report(trial, assessed, endpoints, monitoring=monitoring, progress=progress)
+    written = write_files(
+        report, out, figures=figures, tables=tables, machine=machine, progress=progress
+    )
+    return WrittenReport(written[0], written, _summary(trial, report))
+
+
+def write_files(
+    report: Report,
+    out: Path,
+    *,
+    figures: Sequence[str] = (),
+    tables: Sequence[str] = (),
+    machine: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[Path, ...]:
+    """Write a report that is already built; the page comes first in what is returned."""
+    out.mkdir(parents=True, exist_ok=True)
+    progress("Writing the page")
+    written = [_text(out / "report.html", render_html(report))]
+    for kind in figures:
+        progress(f"Writing figures as {kind}")
+        for figure in report.figures:
+            path = out / "figures" / f"{figure.id}.{kind}"
+            written.append(_bytes(path, figure_bytes(figure.figure, cast("Format", kind))))
+    for kind in tables:
+        progress(f"Writing tables as {kind}")
+        written += _write_tables(report, out / "tables", kind)
+    if machine:
+        progress("Writing report.json")
+        written.append(_text(out / "report.json", machine_report(report)))
+    return tuple(written)
+
+
+def _write_tables(report: Report, folder: Path, kind: str) -> list[Path]:
+    shown = [table for table in report.tables if table.rows]
+    if kind == "docx":
+        return [_bytes(folder / "tables.docx", word_document(shown))]
+    if kind == "latex":
+        return [_text(folder / f"{table.id}.tex", latex_table(table)) for table in shown]
+    return [_text(folder / f"{table.id}.csv", csv_table(table)) for table in shown]
+
+
+def _summary(trial: Trial, report: Report) -> tuple[str, ...]:
+    warnings = sum(p.count for p in trial.problems if p.severity is Severity.WARNING)
+    missing = sum(len(section.missing) for section in report.sections)
+    lines = [f"{name}: {value}" for name, value in report.facts]
+    if warnings:
+        lines.append(f"{warnings} warnings about the data; see: The data")
+    if missing:
+        lines.append(f"{missing} results could not be shown; each section says which records lack")
+    return tuple(lines)
+
+
+def _text(path: Path, text: str) -> Path:
+    return _bytes(path, text.encode("utf-8"))
+
+
+def _bytes(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path

@@ -1,0 +1,83 @@
+"""GVHD: before HSPC and after it, acute by grade and chronic by severity."""
+
+import polars as pl
+
+from graftline.tables.format import gvhd_grade, number
+from graftline.tables.layout import statistics_table
+from graftline.tables.outcomes import GVHD_GRADES
+from graftline.tables.rule_summary import RuleLine, summarise_rules
+from graftline.tables.value import ReportTable, TableColumn, TableRow
+
+LISTING_LIMIT = 60
+
+GVHD_LINES = (
+    RuleLine("gvhd_before_hspc", "GVHD before HSPC", "yes", "Before HSPC"),
+    RuleLine("gvhd_before_hspc", "Cells held responsible", "labels", "Before HSPC"),
+    RuleLine("acute_gvhd", "Worst grade by day 100", "grades", "Acute, after HSPC", GVHD_GRADES),
+    RuleLine("acute_gvhd", "Onset", "day", "Acute, after HSPC", unit="days after HSPC", digits=1),
+    RuleLine(
+        "acute_gvhd_overall",
+        "Worst grade at any time",
+        "grades",
+        "Acute, after HSPC",
+        GVHD_GRADES,
+    ),
+    RuleLine("chronic_gvhd", "Chronic GVHD", "yes", "Chronic"),
+    RuleLine("chronic_gvhd", "Severity", "labels", "Chronic"),
+    RuleLine("chronic_gvhd", "Onset", "day", "Chronic", unit="days after HSPC", digits=1),
+)
+
+
+def gvhd_table(chosen: pl.DataFrame) -> ReportTable:
+    """GVHD by grade; grade 0 are the patients observed to have none."""
+    return statistics_table(
+        "gvhd",
+        "Graft-versus-host disease",
+        summarise_rules(chosen, GVHD_LINES),
+        first_column="Result",
+        missing_label="Not evaluable",
+    )
+
+
+def gvhd_listing(chosen: pl.DataFrame) -> ReportTable | None:
+    """Each patient with acute GVHD of any timing; none without such patients."""
+    rules = ["gvhd_before_hspc", "acute_gvhd", "chronic_gvhd"]
+    rows = chosen.filter(pl.col("rule").is_in(rules) & (pl.col("state") == "yes")).sort(
+        "patient", "rule"
+    )
+    if rows.is_empty():
+        return None
+    words = dict(zip(rules, ("before HSPC", "acute, after HSPC", "chronic"), strict=True))
+    cells = [
+        TableRow(
+            (
+                row["patient"],
+                words[row["rule"]],
+                gvhd_grade(row["value"]) if row["rule"] != "chronic_gvhd" else "",
+                row["label"] or "",
+                number(row["day"], digits=0),
+                row["flags"] or "",
+                row["source"],
+            )
+        )
+        for row in rows.head(LISTING_LIMIT).iter_rows(named=True)
+    ]
+    notes = ["Days before HSPC count from CAR-T, days after it from HSPC."]
+    if rows.height > LISTING_LIMIT:
+        notes.append(f"The first {LISTING_LIMIT} of {rows.height}; all are in the data.")
+    return ReportTable(
+        "gvhd-listing",
+        "Patients with GVHD",
+        (
+            TableColumn("Patient", "left"),
+            TableColumn("GVHD", "left"),
+            TableColumn("Grade"),
+            TableColumn("Class", "left"),
+            TableColumn("Onset", unit="day"),
+            TableColumn("Remarks", "left"),
+            TableColumn("Source", "left"),
+        ),
+        tuple(cells),
+        rows,
+        tuple(notes),
+    )

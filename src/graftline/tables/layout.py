@@ -1,0 +1,82 @@
+"""From a statistics frame to a table: one row per label, one column per population."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from graftline.tables.format import (
+    MISSING,
+    count_interval,
+    estimate_interval,
+    median_range,
+    number,
+)
+from graftline.tables.value import ReportTable, TableColumn, TableRow
+
+INTERVAL_NOTE = (
+    "Counts are n/N (%; exact 95% interval), N = patients with a recorded answer; "
+    "other values are median (minimum\N{EN DASH}maximum)."
+)
+
+
+def statistic_text(row: Mapping[str, Any]) -> str:
+    """One statistic as printed, without its missing count."""
+    kind, digits = row["statistic"], row["digits"]
+    if kind == "count":
+        if not row["total"]:
+            return "none evaluable" if row["missing"] else "no patient"
+        return count_interval(row["n"], row["total"], row["low"], row["high"])
+    if kind == "spread":
+        if row["value"] is None:
+            return MISSING if row["missing"] else "no patient"
+        return median_range(row["value"], row["low"], row["high"], digits=digits)
+    if kind == "estimate":
+        return estimate_interval(row["value"], row["low"], row["high"], digits=digits)
+    return number(row["value"], digits=digits)
+
+
+def statistics_table(
+    id: str,
+    title: str,
+    frame: pl.DataFrame,
+    *,
+    footnotes: Sequence[str] = (),
+    first_column: str = "Characteristic",
+    missing_label: str = "Missing",
+) -> ReportTable:
+    """Lay out a statistics frame; the missing count stands beside every statistic.
+
+    Parameters
+    ----------
+    frame : statistics frame
+        Rows keep the order of their first appearance; populations become columns, each with its
+        own column of missing counts.
+    """
+    populations = frame["population"].unique(maintain_order=True).to_list()
+    columns = [TableColumn(first_column, "left")]
+    for population in populations:
+        columns += [TableColumn(population), TableColumn(missing_label)]
+    keys = frame.select("group", "label").unique(maintain_order=True)
+    found = {
+        (row["group"], row["label"], row["population"]): row for row in frame.iter_rows(named=True)
+    }
+    rows = []
+    for group, label in keys.rows():
+        cells = [_row_label(label, found, group, populations)]
+        for population in populations:
+            entry = found.get((group, label, population))
+            cells += ["", ""] if entry is None else [statistic_text(entry), str(entry["missing"])]
+        rows.append(TableRow(tuple(cells), group))
+    return ReportTable(id, title, tuple(columns), tuple(rows), frame, (INTERVAL_NOTE, *footnotes))
+
+
+def _row_label(
+    label: str,
+    found: Mapping[tuple[str, str, str], Mapping[str, Any]],
+    group: str,
+    populations: Sequence[str],
+) -> str:
+    units = [found[key]["unit"] for p in populations if (key := (group, label, p)) in found]
+    unit = next((u for u in units if u), None)
+    return f"{label} ({unit})" if unit else label

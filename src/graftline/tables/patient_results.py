@@ -1,0 +1,78 @@
+"""Every answer about one patient: what, when, from which source, with what remark."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from graftline.rules import Rule
+from graftline.tables.format import number, sentence, significant
+from graftline.tables.value import ReportTable, TableColumn, TableRow
+
+_ORIGINS = {"car_t": "CAR-T", "hspc": "HSPC"}
+
+
+def patient_results_table(
+    patient: str, results: pl.DataFrame, rules: Mapping[str, Rule]
+) -> tuple[ReportTable | None, tuple[str, ...]]:
+    """Answers of one patient, and sentences on what could not be judged.
+
+    Parameters
+    ----------
+    results : assessment of this patient, one row per rule
+    rules : mapping of id to Rule
+    """
+    answered = results.filter(pl.col("state").is_in(["yes", "no"])).sort("rule")
+    silent = results.filter(~pl.col("state").is_in(["yes", "no"])).sort("reason", "rule")
+    rows = [_row(row, rules.get(row["rule"])) for row in answered.iter_rows(named=True)]
+    sentences = tuple(
+        f"{sentence(state)} ({(reason or 'no reason given').replace('_', ' ')}): "
+        + ", ".join(_title(r, rules.get(r)) for r in part["rule"])
+        + "."
+        for (state, reason), part in _by_reason(silent)
+    )
+    if not rows:
+        return None, sentences
+    table = ReportTable(
+        f"results-{patient}",
+        f"Results of {patient}",
+        (
+            TableColumn("Result", "left"),
+            TableColumn("Answer", "left"),
+            TableColumn("Value"),
+            TableColumn("Day", "left"),
+            TableColumn("Source", "left"),
+            TableColumn("Remarks", "left"),
+        ),
+        tuple(rows),
+        results,
+    )
+    return table, sentences
+
+
+def _by_reason(silent: pl.DataFrame) -> list[tuple[tuple[str, str | None], pl.DataFrame]]:
+    parts = silent.partition_by("state", "reason", maintain_order=True, as_dict=True)
+    return [((str(key[0]), key[1]), part) for key, part in parts.items()]
+
+
+def _title(id: str, rule: Rule | None) -> str:
+    return rule.title if rule is not None else sentence(id)
+
+
+def _row(row: dict[str, object], rule: Rule | None) -> TableRow:
+    value, day = row["value"], row["day"]
+    shown = "" if not isinstance(value, float) else significant(value)
+    if row["lower_bound"] and shown:
+        shown = f"at least {shown}"
+    origin = _ORIGINS[rule.origin] if rule is not None else ""
+    when = "" if not isinstance(day, float) else f"{number(day, digits=1)} from {origin}".rstrip()
+    answer = str(row["state"]) + (f": {row['label']}" if row["label"] else "")
+    return TableRow(
+        (
+            _title(str(row["rule"]), rule),
+            answer,
+            shown,
+            when.replace(".0 ", " "),
+            str(row["source"]),
+            str(row["flags"] or ""),
+        )
+    )
