@@ -112,7 +112,7 @@ def cast_table(raw: RawTable, *, decimal: str = ".") -> tuple[pl.DataFrame, list
     series: dict[str, pl.Series] = {"row": text["row"].cast(pl.UInt32)}
     for column in declared.columns:
         if column.name not in text.columns:
-            series[column.name] = pl.Series([None] * text.height, dtype=column.dtype)
+            series[column.name] = pl.repeat(None, text.height, dtype=column.dtype, eager=True)
             continue
         series[column.name] = _cast_column(with_patient, column, declared, findings, decimal)
     for name in _extras(text, declared):
@@ -217,13 +217,11 @@ def _warn_missing(
 
 
 def _bad(text: pl.DataFrame, values: pl.Series, mask: pl.Series) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "row": text["row"],
-            "patient": text["patient"].cast(pl.String),
-            "found": values.cast(pl.String, strict=False),
-        }
-    ).filter(mask)
+    """Places of the values that ``mask`` marks: [row, patient, found]."""
+    places = pl.DataFrame({"row": text["row"], "patient": text["patient"], "found": values})
+    return places.filter(mask).with_columns(
+        pl.col("patient").cast(pl.String), pl.col("found").cast(pl.String, strict=False)
+    )
 
 
 def _check_required(
@@ -313,7 +311,7 @@ def _cast_flag(
 
 def _to_float(values: pl.Series, decimal: str) -> pl.Series:
     if values.dtype == pl.Boolean:
-        return pl.Series([None] * values.len(), dtype=pl.Float64)
+        return pl.repeat(None, values.len(), dtype=pl.Float64, eager=True)
     if values.dtype != pl.String:
         return values.cast(pl.Float64, strict=False)
     if decimal == ",":
@@ -458,6 +456,12 @@ def _convert_units(frame: pl.DataFrame, declared: Table, findings: Findings) -> 
             f"a unit of {name}: {shown}",
             "convert the values, or correct the unit",
         )
+    units = {q.name: q.unit for q in declared.quantities}
+    own = pl.col(declared.quantity_column).replace_strict(
+        units, default=None, return_dtype=pl.String
+    )
+    if all((multiply, divide) == (1, 1) for _, _, multiply, divide, _ in factors):
+        return frame.with_columns(unit=own)
     table_of_factors = pl.DataFrame(
         factors,
         schema={
@@ -490,7 +494,6 @@ def _convert_units(frame: pl.DataFrame, declared: Table, findings: Findings) -> 
         )
     known = pl.col("_multiply").is_not_null() | pl.col("unit").is_null()
     scaled = [c for c in ("value", "lloq", "lower_normal", "upper_normal") if c in frame.columns]
-    units = {q.name: q.unit for q in declared.quantities}
     return joined.with_columns(
         *(
             pl.when(known)
@@ -498,13 +501,7 @@ def _convert_units(frame: pl.DataFrame, declared: Table, findings: Findings) -> 
             .alias(c)
             for c in scaled
         ),
-        unit=pl.when(known)
-        .then(
-            pl.col(declared.quantity_column).replace_strict(
-                units, default=None, return_dtype=pl.String
-            )
-        )
-        .otherwise(pl.col("unit")),
+        unit=pl.when(known).then(own).otherwise(pl.col("unit")),
     ).drop("_multiply", "_divide", "_unit")
 
 
@@ -517,7 +514,7 @@ def _check_bounds(frame: pl.DataFrame, declared: Table, findings: Findings) -> N
             continue
         values = frame[column.name]
         low, high = column.minimum, column.maximum
-        outside = pl.Series([False] * values.len(), dtype=pl.Boolean)
+        outside = pl.repeat(value=False, n=values.len(), dtype=pl.Boolean, eager=True)
         if low is not None:
             outside = outside | (values < low).fill_null(value=False)
         if high is not None:
@@ -544,17 +541,26 @@ def _check_bounds(frame: pl.DataFrame, declared: Table, findings: Findings) -> N
 
 
 def _check_quantities(frame: pl.DataFrame, declared: Table, findings: Findings) -> None:
-    for quantity in declared.quantities:
-        if quantity.plausible is None or frame.height == 0:
-            continue
-        low, high = quantity.plausible
-        odd = (frame[declared.quantity_column or ""] == quantity.name) & (
-            (frame["value"] < low) | (frame["value"] > high)
-        )
+    limits = {q.name: q.plausible for q in declared.quantities if q.plausible is not None}
+    if not limits or declared.quantity_column is None:
+        return
+    bounds = pl.DataFrame(
+        [(name, low, high) for name, (low, high) in limits.items()],
+        schema={declared.quantity_column: pl.String, "_low": pl.Float64, "_high": pl.Float64},
+        orient="row",
+    )
+    odd = (
+        frame.select("row", "patient", declared.quantity_column, "value")
+        .join(bounds, on=declared.quantity_column, how="inner", maintain_order="left")
+        .filter((pl.col("value") < pl.col("_low")) | (pl.col("value") > pl.col("_high")))
+    )
+    for name in odd[declared.quantity_column].unique().sort().to_list():
+        rows = odd.filter(pl.col(declared.quantity_column) == name)
+        quantity = declared.quantity(name)
         findings.rows(
-            _bad(frame, frame["value"], odd.fill_null(value=False)),
+            rows.select("row", "patient", found=pl.col("value").cast(pl.String)),
             "value",
-            f"{quantity.name} usually {_between(low, high, quantity.unit)}",
+            f"{name} usually {_between(*limits[name], quantity.unit if quantity else None)}",
             "check value and unit against the record; it is used as it stands",
             severity=Severity.WARNING,
         )

@@ -45,13 +45,16 @@ def cut_table(frame: pl.DataFrame, name: str, cuts: pl.DataFrame) -> pl.DataFram
     frame = frame.join(cuts, on="patient", how="left", validate="m:1", maintain_order="left")
     if name == "followup":
         return _cut_followup(frame).drop("cut_day")
-    after = pl.lit(value=False)
-    for column in _DAY_COLUMNS:
-        if column in frame.columns and name != "patients":
-            after = after | (pl.col(column) > pl.col("cut_day")).fill_null(value=False)
+    after = [
+        (pl.col(column) > pl.col("cut_day")).fill_null(value=False)
+        for column in _DAY_COLUMNS
+        if column in frame.columns and name != "patients"
+    ]
     if {"day_low", "day"} <= set(frame.columns):
-        after = after | (pl.col("day").is_null() & (pl.col("day_low") > pl.col("cut_day")))
-    frame = frame.filter(~after.fill_null(value=False))
+        later = pl.col("day").is_null() & (pl.col("day_low") > pl.col("cut_day"))
+        after.append(later.fill_null(value=False))
+    if after:
+        frame = frame.filter(~pl.any_horizontal(after))
     if "end_day" in frame.columns:
         open_again = (pl.col("end_day") > pl.col("cut_day")).fill_null(value=False)
         frame = frame.with_columns(end_day=pl.when(~open_again).then("end_day"))

@@ -106,6 +106,8 @@ def _assemble(
     problems += check_trial(whole)
     if settings.data_cut is not None and index.height == 0:
         problems.append(_no_dates(settings))
+    if cuts.select(pl.col("cut_day").is_null().all()).item():
+        return whole, problems
     cut = {name: cut_table(frame, name, cuts) for name, frame in tables.items()}
     left_out = sum(tables[name].height - frame.height for name, frame in cut.items())
     if left_out:
