@@ -1,0 +1,408 @@
+"""Non-compartmental analysis of concentration-time profiles: one table in, one row per profile.
+
+Works on any profile table (CAR transgene copies, CAR-T cells, a drug). Pure formulas first, then
+what decides about values below quantification, then the parameters.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from graftline.assess.terminal_phase import terminal_phase
+from graftline.problems import InputError, Problem
+
+BlqRule = Literal["pknca", "lloq_half_after_last"]
+BLQ_RULES: dict[BlqRule, str] = {
+    "pknca": (
+        "below quantification: before the first quantifiable value 0, between dropped, after the "
+        "last 0 (PKNCA default)"
+    ),
+    "lloq_half_after_last": (
+        "below quantification: before the first quantifiable value 0, between dropped, the first "
+        "after the last half the lower limit of quantification, later ones 0"
+    ),
+}
+DAYS_PER_MONTH = 30.4375
+_T, _C, _LLOQ = "_time", "_concentration", "_lloq"
+
+
+def trapezoid(t1: pl.Expr, c1: pl.Expr, t2: pl.Expr, c2: pl.Expr) -> pl.Expr:
+    """Area between two points: linear when rising, equal or touching zero, else logarithmic."""
+    falling = (c2 > 0) & (c1 > c2)
+    # log1p keeps its digits when the two values are nearly equal
+    logarithmic = (c1 - c2) / ((c1 - c2) / c2).log1p() * (t2 - t1)
+    return pl.when(falling).then(logarithmic).otherwise((c1 + c2) / 2 * (t2 - t1))
+
+
+def interpolate(t1: pl.Expr, c1: pl.Expr, t2: pl.Expr, c2: pl.Expr, at: pl.Expr) -> pl.Expr:
+    """Concentration between two points, by the same rule as the area between them."""
+    share = (at - t1) / (t2 - t1)
+    falling = (c2 > 0) & (c1 > c2)
+    return pl.when(falling).then(c1 * (c2 / c1).pow(share)).otherwise(c1 + (c2 - c1) * share)
+
+
+def read_profiles(
+    profiles: pl.DataFrame,
+    *,
+    by: Sequence[str],
+    time: str,
+    concentration: str,
+    below: str | None,
+    lloq: str | None,
+) -> pl.DataFrame:
+    """Samples with what was quantified and what was not.
+
+    A sample is below quantification where the column ``below`` says so, where its value is less
+    than ``lloq``, or where it is 0. Rows without time or concentration are missing, not 0.
+
+    Returns
+    -------
+    DataFrame [*by, _time, _concentration, _lloq, quantified], sorted
+
+    Raises
+    ------
+    InputError
+        A concentration is negative or a time is not finite; every such row is listed.
+    """
+    reported = pl.lit(value=False) if below is None else pl.col(below).fill_null(value=False)
+    limit = pl.lit(None, dtype=pl.Float64) if lloq is None else pl.col(lloq).cast(pl.Float64)
+    value = pl.col(concentration).cast(pl.Float64)
+    rows = profiles.select(
+        *by,
+        pl.col(time).cast(pl.Float64).alias(_T),
+        value.fill_nan(None).alias(_C),
+        limit.fill_nan(None).alias(_LLOQ),
+        reported=reported,
+    )
+    _refuse_impossible(rows, time=time, concentration=concentration)
+    below_limit = pl.col("reported") | (pl.col(_C) < pl.col(_LLOQ)) | (pl.col(_C) <= 0)
+    return (
+        rows.drop_nulls([_T, _C])
+        .with_columns(
+            quantified=~below_limit.fill_null(value=False),
+        )
+        .with_columns(
+            pl.coalesce(
+                _LLOQ, pl.when(pl.col("reported") & (pl.col(_C) > 0)).then(pl.col(_C))
+            ).alias(_LLOQ)
+        )
+        .drop("reported")
+        .sort(*by, _T, _C)
+    )
+
+
+def _refuse_impossible(rows: pl.DataFrame, *, time: str, concentration: str) -> None:
+    faulty = rows.with_row_index("at").filter(
+        (pl.col(_C) < 0) | pl.col(_C).is_infinite() | ~pl.col(_T).is_finite()
+    )
+    problems = [
+        Problem(
+            "profiles",
+            "a finite time and a concentration of 0 or more",
+            "mark a value below quantification in its own column; leave a missing value empty",
+            row=at + 2,
+            column=concentration if c is None or not 0 <= c < np.inf else time,
+            found=f"{time} {t}, {concentration} {c}",
+        )
+        for at, t, c in faulty.select("at", _T, _C).iter_rows()
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def replace_below_quantification(
+    samples: pl.DataFrame, *, by: Sequence[str], rule: BlqRule = "pknca"
+) -> pl.DataFrame:
+    """Give samples below quantification the value a rule says, or drop them.
+
+    Parameters
+    ----------
+    samples : DataFrame as from ``read_profiles``
+    rule : {"pknca", "lloq_half_after_last"}
+        See ``BLQ_RULES``.
+
+    Returns
+    -------
+    DataFrame [*by, _time, _concentration, quantified], sorted
+    """
+    at = pl.col(_T).filter("quantified")
+    first, last = at.min().over(by), at.max().over(by)
+    before = (pl.col(_T) < first).fill_null(value=True)
+    after = (pl.col(_T) > last).fill_null(value=False)
+    first_after = after & ~after.shift(1).over(by).fill_null(value=False)
+    half = pl.lit(rule == "lloq_half_after_last") & first_after
+    replaced = (
+        pl.when("quantified")
+        .then(_C)
+        .when(half)
+        .then(pl.coalesce(pl.col(_LLOQ) / 2, 0.0))
+        .when(before | after)
+        .then(0.0)
+    )
+    return (
+        samples.sort(*by, _T, _C)
+        .with_columns(replaced.alias(_C))
+        .drop_nulls(_C)
+        .select(*by, _T, _C, "quantified")
+    )
+
+
+def area_under_curve(
+    clean: pl.DataFrame, ends: pl.DataFrame, *, by: Sequence[str], start: float = 0
+) -> pl.DataFrame:
+    """Area from ``start`` to each profile's end, linear up and log down.
+
+    Parameters
+    ----------
+    clean : DataFrame as from ``replace_below_quantification``
+    ends : DataFrame [*by, auc_to]
+    start : float
+        Where there is no sample at ``start`` the concentration there is taken to be 0.
+
+    Returns
+    -------
+    DataFrame [*by, auc, zero_at_start]
+    """
+    points = clean.filter(pl.col(_T) >= start).join(ends, on=list(by), how="inner", validate="m:1")
+    has_start = points.group_by(by).agg(zero_at_start=pl.col(_T).min() > start)
+    added = (
+        points.unique(list(by), keep="first", maintain_order=True)
+        .join(has_start.filter("zero_at_start"), on=list(by), how="semi")
+        .with_columns(pl.lit(float(start)).alias(_T), pl.lit(0.0).alias(_C))
+    )
+    t1, c1, end = pl.col(_T), pl.col(_C), pl.col("auc_to")
+    t2, c2 = t1.shift(-1).over(by), c1.shift(-1).over(by)
+    cut = t2 > end
+    stop = pl.when(cut).then(end).otherwise(t2)
+    at_stop = pl.when(cut).then(interpolate(t1, c1, t2, c2, end)).otherwise(c2)
+    pieces = (
+        pl.concat([added, points])
+        .sort(*by, _T, _C)
+        .with_columns(stop=stop, at_stop=at_stop)
+        .filter((t1 < end) & pl.col("stop").is_not_null())
+        .with_columns(area=trapezoid(t1, c1, pl.col("stop"), pl.col("at_stop")))
+    )
+    areas = pieces.group_by(by, maintain_order=True).agg(auc=pl.col("area").sum())
+    return areas.join(has_start, on=list(by), how="left", validate="1:1")
+
+
+def detectable_at(
+    samples: pl.DataFrame, *, by: Sequence[str], day: float, within_days: float
+) -> pl.DataFrame:
+    """Whether the sample nearest to a day was quantifiable; of two equally near the earlier.
+
+    Returns
+    -------
+    DataFrame [*by, detectable]; profiles with a sample in the window
+    """
+    return (
+        samples.with_columns(apart=(pl.col(_T) - day).abs())
+        .filter(pl.col("apart") <= within_days)
+        .sort([*by, "apart", _T, "quantified"], descending=[False] * (len(by) + 2) + [True])
+        .unique(list(by), keep="first", maintain_order=True)
+        .select(*by, detectable="quantified")
+    )
+
+
+def nca(
+    profiles: pl.DataFrame,
+    *,
+    by: Sequence[str] = ("patient",),
+    time: str = "day",
+    concentration: str = "value",
+    below: str | None = None,
+    lloq: str | None = None,
+    blq: BlqRule = "pknca",
+    auc_until: float = 28,
+    auc_complete_from: float = 21,
+    peak_window: tuple[float, float] = (0, 28),
+    sampling_window: tuple[float, float] = (5, 21),
+    minimum_samples: int = 3,
+    half_life_points: int = 3,
+    half_life_r2: float = 0.8,
+    detectable_months: Sequence[float] = (1, 3, 6, 12),
+    detectable_within_days: float = 21,
+) -> pl.DataFrame:
+    """Non-compartmental parameters of every profile of a table.
+
+    Parameters
+    ----------
+    profiles : DataFrame
+        One row per sample, in any order.
+    by : sequence of str
+        Columns that name a profile.
+    time, concentration : str
+        Columns; time counts from the dose (here: infusion, in days), a missing value is null.
+    below, lloq : str, optional
+        Boolean column "below quantification" (``concentration`` then holds the limit or anything),
+        and column with the lower limit of quantification. A value of 0, or less than ``lloq``, is
+        below quantification.
+    blq : {"pknca", "lloq_half_after_last"}
+        What such values count as; see ``BLQ_RULES``.
+    auc_until : float
+        End of the area. The concentration there is interpolated; nothing is extrapolated.
+    auc_complete_from : float
+        With a last sample before this time the area ends at the last quantifiable value.
+    peak_window, sampling_window, minimum_samples
+        Peak looked for in ``peak_window``; it and the area need ``minimum_samples`` samples in
+        ``sampling_window`` (both ends included).
+    half_life_points, half_life_r2
+        Fewest points after the peak, smallest adjusted r2.
+    detectable_months, detectable_within_days
+        Nearest sample so near to each month (30.4375 days) decides.
+
+    Returns
+    -------
+    DataFrame [*by, samples, quantifiable, first_sample, last_sample, peak_samples, cmax, tmax, auc,
+    auc_to, zero_at_start, tlast, clast, half_life, half_life_points, half_life_from,
+    half_life_adjusted_r2, half_life_span, detectable_last, detectable_month_*, lloq, blq_rule,
+    reason_cmax, reason_auc, reason_half_life]
+        One row per profile with a sample, sorted. The earliest of equal peaks counts; a profile
+        never above the limit has no peak. ``half_life_span``: time fitted in half-lives.
+
+    Raises
+    ------
+    InputError
+        A concentration is negative.
+
+    Notes
+    -----
+    Sources: PKNCA (R) for the conventions; Stein et al. 2019 for CAR-T.
+    """
+    keys = list(by)
+    samples = read_profiles(
+        profiles, by=keys, time=time, concentration=concentration, below=below, lloq=lloq
+    )
+    rows = _describe(samples, keys, peak_window=peak_window, sampling_window=sampling_window)
+    last = pl.col("last_sample")
+    rows = rows.with_columns(
+        auc_to=pl.when(last >= auc_complete_from)
+        .then(pl.min_horizontal(last, pl.lit(float(auc_until))))
+        .otherwise(pl.min_horizontal("tlast", pl.lit(float(auc_until))))
+    )
+    clean = replace_below_quantification(samples, by=keys, rule=blq)
+    parts = [
+        _peak(samples, keys, peak_window),
+        area_under_curve(clean, rows.select(*keys, "auc_to").drop_nulls(), by=keys),
+        terminal_phase(
+            samples.filter("quantified").select(*keys, time=_T, concentration=_C),
+            by=keys,
+            minimum_points=half_life_points,
+            minimum_r2=half_life_r2,
+        ),
+        *(
+            detectable_at(
+                samples, by=keys, day=month * DAYS_PER_MONTH, within_days=detectable_within_days
+            ).rename({"detectable": f"detectable_month_{month:g}"})
+            for month in detectable_months
+        ),
+    ]
+    joined = reduce(
+        lambda left, right: left.join(right, on=keys, how="left", validate="1:1"), parts, rows
+    )
+    return _with_reasons(joined, minimum_samples, blq).sort(keys)
+
+
+def _describe(
+    samples: pl.DataFrame,
+    keys: list[str],
+    *,
+    peak_window: tuple[float, float],
+    sampling_window: tuple[float, float],
+) -> pl.DataFrame:
+    quantified = pl.col(_T).filter("quantified")
+    at_last = pl.col("quantified").filter(pl.col(_T) == pl.col(_T).max())
+    at_tlast = pl.col(_C).filter(pl.col("quantified") & (pl.col(_T) == quantified.max()))
+    return samples.group_by(keys, maintain_order=True).agg(
+        samples=pl.len(),
+        quantifiable=pl.col("quantified").sum(),
+        first_sample=pl.col(_T).min(),
+        last_sample=pl.col(_T).max(),
+        peak_samples=pl.col(_T).is_between(*sampling_window).sum(),
+        tlast=quantified.max(),
+        clast=at_tlast.max(),
+        detectable_last=at_last.any(),
+        lloq=pl.col(_LLOQ).max(),
+    )
+
+
+def _peak(samples: pl.DataFrame, keys: list[str], peak_window: tuple[float, float]) -> pl.DataFrame:
+    return (
+        samples.filter(pl.col("quantified") & pl.col(_T).is_between(*peak_window))
+        .sort([*keys, _C, _T], descending=[False] * len(keys) + [True, False])
+        .unique(keys, keep="first", maintain_order=True)
+        .select(*keys, cmax=_C, tmax=_T)
+    )
+
+
+def _with_reasons(rows: pl.DataFrame, minimum_samples: int, blq: BlqRule) -> pl.DataFrame:
+    never = pl.col("quantifiable") == 0
+    few = pl.col("peak_samples") < minimum_samples
+    reason = (
+        pl.when(few).then(pl.lit("too_few_samples")).when(never).then(pl.lit("never_quantified"))
+    )
+    peak = pl.coalesce(
+        reason, pl.when(pl.col("cmax").is_null()).then(pl.lit("not_quantified_in_window"))
+    )
+    area = pl.coalesce(reason, pl.when(pl.col("auc").is_null()).then(pl.lit("no_area")))
+    slope = pl.coalesce(
+        pl.when(never).then(pl.lit("never_quantified")),
+        "reason_half_life",
+        pl.when(pl.col("half_life").is_null()).then(pl.lit("too_few_points")),
+    )
+    return rows.with_columns(
+        reason_cmax=peak, reason_auc=area, reason_half_life=slope, blq_rule=pl.lit(blq)
+    ).with_columns(
+        cmax=pl.when(pl.col("reason_cmax").is_null()).then("cmax"),
+        tmax=pl.when(pl.col("reason_cmax").is_null()).then("tmax"),
+        auc=pl.when(pl.col("reason_auc").is_null()).then("auc"),
+    )
+
+
+def summarise_parameters(
+    rows: pl.DataFrame,
+    *,
+    parameters: Sequence[str] = ("cmax", "tmax", "auc", "tlast", "half_life"),
+    by: Sequence[str] = (),
+) -> pl.DataFrame:
+    """Geometric mean with geometric CV, median and range of each parameter.
+
+    Parameters
+    ----------
+    rows : DataFrame as from ``nca``
+    parameters : sequence of str
+    by : sequence of str
+        Columns that divide the cohort, such as the assay.
+
+    Returns
+    -------
+    DataFrame [*by, parameter, n, n_positive, geometric_mean, geometric_cv_percent, median, minimum,
+    maximum]
+        A row for every parameter, with n = 0 where no profile has it.
+        ``geometric_cv_percent`` = 100 sqrt(exp(s2) - 1), s2 the variance (n - 1) of the logarithms;
+        both geometric figures are over the ``n_positive`` values above 0.
+    """
+    keys = list(by)
+    long = rows.select(*keys, *(pl.col(p).cast(pl.Float64) for p in parameters)).unpivot(
+        index=keys, variable_name="parameter", value_name="value"
+    )
+    logs = pl.col("value").filter(pl.col("value") > 0).log()
+    order = pl.Enum(list(parameters))
+    return (
+        long.with_columns(pl.col("parameter").cast(order))
+        .sort(*keys, "parameter", "value")
+        .group_by(*keys, "parameter", maintain_order=True)
+        .agg(
+            n=pl.col("value").count(),
+            n_positive=(pl.col("value") > 0).sum(),
+            geometric_mean=logs.mean().exp(),
+            geometric_cv_percent=100 * (logs.var().exp() - 1).sqrt(),
+            median=pl.col("value").median(),
+            minimum=pl.col("value").min(),
+            maximum=pl.col("value").max(),
+        )
+        .with_columns(pl.col("parameter").cast(pl.String))
+    )
