@@ -172,7 +172,7 @@ def _count(
 
 
 def _later(counts: FloatArray) -> FloatArray:
-    return np.asarray(np.cumsum(counts[::-1])[::-1])
+    return np.cumsum(counts[::-1])[::-1]
 
 
 def _entered_before(at_risk: FloatArray, leaving: FloatArray, entered: FloatArray) -> FloatArray:
@@ -180,4 +180,4 @@ def _entered_before(at_risk: FloatArray, leaving: FloatArray, entered: FloatArra
     present = at_risk - leaving + entered
     with np.errstate(divide="ignore", invalid="ignore"):
         stay = np.where(entered > 0.0, 1.0 - entered / present, 1.0)
-    return np.cumprod(np.maximum(stay, 0.0)[::-1])[::-1]
+    return np.asarray(np.cumprod(np.maximum(stay, 0.0)[::-1])[::-1], dtype=np.float64)

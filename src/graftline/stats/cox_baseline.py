@@ -106,10 +106,7 @@ def predict_survival(
     """
     check_choice("interval", interval, INTERVALS)
     check_level(level)
-    if fit.ties == "exact":
-        raise StatsInputError(
-            "ties: prediction needs Efron's or Breslow's\n  fit with ties='efron'"
-        )
+    _refuse_exact(fit)
     rows = fit.layout.rows
     x = (design_like(covariates, fit.data.design).matrix - rows.centre) / rows.scale
     chosen = _stratum_place(fit, stratum)
@@ -143,6 +140,26 @@ def predict_survival(
         level=level,
         patients=x.shape[0],
     )
+
+
+def hazard_jumps(
+    fit: CoxFit, covariates: Covariates, *, stratum: object = None
+) -> tuple[FloatArray, FloatArray]:
+    """Event times (C) of one stratum, and each patient's hazard jumps at them (m x C)."""
+    _refuse_exact(fit)
+    rows = fit.layout.rows
+    x = (design_like(covariates, fit.data.design).matrix - rows.centre) / rows.scale
+    chosen = _stratum_place(fit, stratum)
+    cells = slice(*fit.layout.cells.begins[chosen : chosen + 2].tolist())
+    jumps = cell_terms(rows, fit.scaled_coef, fit.efron).hazard[cells]
+    return fit.layout.cells.time[cells], np.exp(x @ fit.scaled_coef)[:, None] * jumps
+
+
+def _refuse_exact(fit: CoxFit) -> None:
+    if fit.ties == "exact":
+        raise StatsInputError(
+            "ties: prediction needs Efron's or Breslow's\n  fit with ties='efron'"
+        )
 
 
 def _running(jumps: FloatArray, step: IntArray) -> FloatArray:

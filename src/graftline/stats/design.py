@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike
 from graftline.stats.event_counts import FloatArray
 from graftline.stats.inputs import StatsInputError, row_list
 
-Covariates: TypeAlias = ArrayLike | pl.DataFrame | pl.Series
-
 
 @dataclass(frozen=True, slots=True)
 class Design:
@@ -22,6 +20,9 @@ class Design:
     names: tuple[str, ...]
     terms: dict[str, tuple[int, ...]]
     levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+Covariates: TypeAlias = ArrayLike | pl.DataFrame | pl.Series | Design
 
 
 def design_matrix(
@@ -34,7 +35,7 @@ def design_matrix(
 
     Parameters
     ----------
-    covariates : array (n x p) or polars DataFrame
+    covariates : array (n x p), polars DataFrame, or a Design made before
         Numbers and booleans give one column each. Text, categorical and Enum columns give one
         indicator per level, named ``column=level``, except for the reference level.
     names : sequence of str, optional
@@ -47,6 +48,8 @@ def design_matrix(
     StatsInputError
         Missing or infinite values (with their rows), unknown reference levels, wrong shapes.
     """
+    if isinstance(covariates, Design):
+        return covariates
     if isinstance(covariates, pl.Series):
         covariates = covariates.to_frame()
     if isinstance(covariates, pl.DataFrame):
@@ -161,6 +164,8 @@ def design_like(covariates: Covariates, model: Design) -> Design:
     StatsInputError
         Columns or levels that the model does not have.
     """
+    if isinstance(covariates, Design):
+        covariates = covariates.matrix
     if isinstance(covariates, pl.Series):
         covariates = covariates.to_frame()
     if not isinstance(covariates, pl.DataFrame):
