@@ -127,6 +127,9 @@ def report(
     trial: Path, out: Path | None, figures: str, tables: str, as_json: bool, monitoring: bool
 ) -> None:
     """Write the report of a trial: one HTML file that opens from disk."""
+    formats = _formats(figures, ("pdf", "png", "svg"), "--figures")
+    kinds = _formats(tables, ("docx", "latex", "csv"), "--tables")
+
     from graftline.report.write import write_report
 
     out = out or trial.resolve().parent / f"{trial.resolve().name}-report"
@@ -134,8 +137,8 @@ def report(
         written = write_report(
             trial,
             out,
-            figures=_formats(figures, ("pdf", "png", "svg"), "--figures"),
-            tables=_formats(tables, ("docx", "latex", "csv"), "--tables"),
+            figures=formats,
+            tables=kinds,
             machine=as_json,
             monitoring=monitoring,
             progress=step,
