@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from graftline.stats.event_counts import FloatArray, IntArray
+from graftline.stats.event_counts import TIE_TOLERANCE, FloatArray, IntArray
 
 _SHOWN = 10
 
@@ -33,7 +33,7 @@ class SurvivalData:
     stratum: IntArray | None
     strata_labels: tuple[object, ...]
 
-    def only(self, rows: NDArray[np.bool_]) -> "SurvivalData":
+    def only(self, rows: NDArray[np.bool_] | IntArray) -> "SurvivalData":
         """The rows chosen."""
         return replace(
             self,
@@ -185,8 +185,13 @@ def check_times(
     if entries is None:
         return
     check_rows(entry_name, ~(entries >= 0.0) | np.isinf(entries), entries, expected, problems)
-    late = (entries >= times) & ~((entries == 0.0) & (times == 0.0))
+    late = (entries >= times - tie_gap(times)) & (entries != 0.0)
     check_rows(entry_name, late, entries, f"an {entry_name} before the row's own time", problems)
+
+
+def tie_gap(times: FloatArray) -> float:
+    """Times no further apart than this count as one (see `event_counts`)."""
+    return TIE_TOLERANCE * max(1.0, float(np.mean(times))) if times.size else 0.0
 
 
 def check_overlaps(
@@ -246,6 +251,11 @@ def check_level(level: float) -> None:
         raise StatsInputError(
             f"level: found {level!r}\n  expected a number between 0 and 1, as 0.95"
         )
+
+
+def has_fractions(weights: FloatArray | None) -> bool:
+    """Whether a weight is not whole, so that weighting is not repetition."""
+    return weights is not None and bool(np.any(weights != np.floor(weights)))
 
 
 def _labels(

@@ -8,14 +8,15 @@ limit, Peto et al. 1977 for the other; Therneau and Grambsch 2000 for the robust
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from graftline.stats.event_counts import FloatArray, count_events
+from graftline.stats.end_counts import count_ends, observed_from, product_limit
+from graftline.stats.event_counts import FloatArray
 from graftline.stats.inputs import (
-    StatsInputError,
     SurvivalData,
     check_choice,
     check_level,
+    has_fractions,
     survival_data,
 )
 from graftline.stats.probability_interval import INTERVALS, IntervalType, probability_interval
@@ -137,16 +138,12 @@ def estimate_survival(
 ) -> KaplanMeier:
     """`kaplan_meier` of rows already checked."""
     _check_options(interval, level, variance, lower_limit)
-    if start_time is not None:
-        data = _observed_from(data, start_time)
-    counts = count_events(data.time, data.event, 1, entry=data.entry, weights=data.weights)
-    ends = counts.events[0] + counts.censored > 0.0
-    events, censored = counts.events[0][ends], counts.censored[ends]
-    at_risk = _without_dust(counts.at_risk[ends], events)
-    survival = np.cumprod((at_risk - events) / at_risk)
-    kind = variance or _default_variance(data)
-    if kind == "robust":
-        std_error = survival_jackknife(data, counts.time[ends], at_risk, events, survival)
+    data = observed_from(data, start_time)
+    counts = count_ends(data)
+    at_risk, events = counts.at_risk, counts.events
+    survival = product_limit(at_risk, events)
+    if (variance or _default_variance(data)) == "robust":
+        std_error = survival_jackknife(data, counts.time, at_risk, events, survival)
     else:
         std_error = _greenwood(at_risk, events, survival)
     lower, upper = probability_interval(survival, std_error, interval, level)
@@ -154,10 +151,10 @@ def estimate_survival(
         reduced = _reduced_error(lower_limit, at_risk, events, survival, std_error)
         lower, _ = probability_interval(survival, reduced, interval, level)
     return KaplanMeier(
-        time=counts.time[ends],
+        time=counts.time,
         at_risk=at_risk,
         events=events,
-        censored=censored,
+        censored=counts.censored,
         survival=survival,
         std_error=std_error,
         lower=lower,
@@ -177,25 +174,8 @@ def _check_options(interval: str, level: float, variance: str | None, lower_limi
     check_choice("lower_limit", lower_limit, ("usual", "modified", "peto"))
 
 
-def _observed_from(data: SurvivalData, start_time: float) -> SurvivalData:
-    later = data.time >= start_time
-    if not np.any(later):
-        raise StatsInputError(
-            f"start_time: nobody is observed at {start_time:g} or later\n"
-            f"  expected a time no later than {data.time.max():g}"
-        )
-    return data.only(later)
-
-
 def _default_variance(data: SurvivalData) -> SurvivalVariance:
-    fractional = data.weights is not None and np.any(data.weights != np.floor(data.weights))
-    return "robust" if fractional else "greenwood"
-
-
-def _without_dust(at_risk: FloatArray, events: FloatArray) -> FloatArray:
-    # Sums of fractional weights can miss "all at risk have the event" by rounding; S is then 0.
-    all_leave: NDArray[np.bool_] = np.abs(at_risk - events) <= 1e-12 * at_risk.max()
-    return np.where(all_leave, events, at_risk)
+    return "robust" if has_fractions(data.weights) else "greenwood"
 
 
 def _greenwood(at_risk: FloatArray, events: FloatArray, survival: FloatArray) -> FloatArray:

@@ -1,17 +1,20 @@
 """How long patients were followed: the Kaplan-Meier curve of being censored."""
 
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from graftline.stats.event_counts import FloatArray, count_events
+from graftline.stats.end_counts import count_ends
+from graftline.stats.event_counts import FloatArray
 from graftline.stats.inputs import check_choice, check_level, survival_data
 from graftline.stats.kaplan_meier import estimate_survival
 from graftline.stats.probability_interval import INTERVALS, IntervalType, probability_interval
 from graftline.stats.survival_curve import KaplanMeier
 
 ReverseTies: TypeAlias = Literal["censorings_first", "deaths_first"]
+_ESTIMATOR = "reverse Kaplan-Meier"
 
 
 def reverse_kaplan_meier(
@@ -51,16 +54,16 @@ def reverse_kaplan_meier(
     check_choice("ties", ties, ("censorings_first", "deaths_first"))
     data = survival_data(time, status, entry=entry, weights=weights)
     if ties == "censorings_first":
-        flipped = survival_data(data.time, 1 - data.event, entry=data.entry, weights=data.weights)
-        return estimate_survival(flipped, interval=interval, level=level)
-    counts = count_events(data.time, data.event, 1, entry=data.entry, weights=data.weights)
-    ends = counts.events[0] + counts.censored > 0.0
-    deaths, censorings = counts.events[0][ends], counts.censored[ends]
-    at_risk = counts.at_risk[ends] - deaths
+        flipped = replace(data, event=1 - data.event)
+        curve = estimate_survival(flipped, interval=interval, level=level)
+        return replace(curve, estimator=_ESTIMATOR)
+    counts = count_ends(data)
+    deaths, censorings = counts.events, counts.censored
+    at_risk = counts.at_risk - deaths
     survival, std_error = _product_limit(at_risk, censorings)
     lower, upper = probability_interval(survival, std_error, interval, level)
     return KaplanMeier(
-        time=counts.time[ends],
+        time=counts.time,
         at_risk=at_risk,
         events=censorings,
         censored=deaths,
@@ -72,6 +75,7 @@ def reverse_kaplan_meier(
         n_events=float(censorings.sum()),
         interval=interval,
         level=level,
+        estimator=_ESTIMATOR,
     )
 
 

@@ -65,7 +65,7 @@ class Quantile:
 
 @dataclass(frozen=True, slots=True)
 class KaplanMeier:
-    """A Kaplan-Meier curve at the distinct times at which rows end.
+    """A survival curve at the distinct times at which rows end; ``estimator`` names its kind.
 
     ``std_error`` is that of S(t). ``survival`` holds from its time up to the next one; before the
     first time it is 1. Where an interval has no value on its scale (S = 0, and S = 1 for log-log,
@@ -85,6 +85,7 @@ class KaplanMeier:
     interval: str
     level: float
     start_time: float = 0.0
+    estimator: str = "Kaplan-Meier"
 
     def at(self, times: ArrayLike) -> SurvivalAt:
         """The curve at ``times`` (any order), beyond its last time too.
@@ -145,7 +146,7 @@ class KaplanMeier:
     def __str__(self) -> str:
         """Counts, the median, and the rows at which events happened."""
         head = (
-            f"Kaplan-Meier, {text_number(float(self.n))} rows, "
+            f"{self.estimator}, {text_number(float(self.n))} rows, "
             f"{text_number(float(self.n_events))} events\n"
             f"median {self.quantile()}, {self.interval}"
         )
