@@ -114,24 +114,29 @@ def second_expansion(
     rows = (
         profiles.join(hsct.select("patient", "hsct_day"), on="patient", how="inner", validate="m:1")
         .with_columns(below=below | (pl.col("value") <= 0))
+        .with_columns(limit=pl.when("below").then(limit).otherwise("lloq"))
         .with_columns(
-            level=pl.when("below").then(limit.fill_null(0.0)).otherwise("value"),
-            limit=pl.when("below").then(limit).otherwise("lloq").max().over(keys),
+            level=pl.when("below").then(pl.col("limit").fill_null(0.0)).otherwise("value")
         )
         .sort(*keys, "day", "value")
     )
-    early = pl.col("level").filter(pl.col("day") <= pl.col("hsct_day"))
-    peak = early.max().over(keys)
-    peak_day = (
-        pl.col("day")
-        .filter((pl.col("day") <= pl.col("hsct_day")) & (pl.col("level") == peak))
-        .min()
-        .over(keys)
+    limits = rows.group_by(keys).agg(highest_limit=pl.col("limit").max())
+    peaks = (
+        rows.filter(pl.col("day") <= pl.col("hsct_day"))
+        .sort([*keys, "level", "day"], descending=[False, False, True, False])
+        .unique(keys, keep="first", maintain_order=True)
+        .select(*keys, peak_day="day")
     )
-    after_peak = (pl.col("day") >= peak_day).fill_null(value=True)
-    trough = pl.when(after_peak).then("level").cum_min().shift(1).over(keys)
+    rows = (
+        rows.join(limits, on=keys, how="left", validate="m:1")
+        .join(peaks, on=keys, how="left", validate="m:1")
+        .sort(*keys, "day", "value")
+        .with_columns(profile=pl.struct(keys).rle_id())
+    )
+    after_peak = (pl.col("day") >= pl.col("peak_day")).fill_null(value=True)
+    trough = pl.when(after_peak).then("level").cum_min().shift(1).over("profile")
     risen = ~pl.col("below") & (pl.col("value") >= times_trough * trough)
-    enough = pl.col("value") >= times_lloq * pl.col("limit")
+    enough = pl.col("value") >= times_lloq * pl.col("highest_limit")
     later = rows.with_columns(again=risen & pl.when(risen).then(enough)).filter(
         pl.col("day") > pl.col("hsct_day")
     )

@@ -26,7 +26,7 @@ BLQ_RULES: dict[BlqRule, str] = {
     ),
 }
 DAYS_PER_MONTH = 30.4375
-_T, _C, _LLOQ = "_time", "_concentration", "_lloq"
+_T, _C, _LLOQ, _PROFILE = "_time", "_concentration", "_lloq", "_profile"
 
 
 def trapezoid(t1: pl.Expr, c1: pl.Expr, t2: pl.Expr, c2: pl.Expr) -> pl.Expr:
@@ -128,10 +128,13 @@ def replace_below_quantification(
     -------
     DataFrame [*by, _time, _concentration, quantified], sorted
     """
-    at = pl.col(_T).filter("quantified")
-    first, last = at.min().over(by), at.max().over(by)
-    before = (pl.col(_T) < first).fill_null(value=True)
-    after = (pl.col(_T) > last).fill_null(value=False)
+    bounds = (
+        samples.filter("quantified")
+        .group_by(by)
+        .agg(_first=pl.col(_T).min(), _last=pl.col(_T).max())
+    )
+    before = (pl.col(_T) < pl.col("_first")).fill_null(value=True)
+    after = (pl.col(_T) > pl.col("_last")).fill_null(value=False)
     first_after = after & ~after.shift(1).over(by).fill_null(value=False)
     half = pl.lit(rule == "lloq_half_after_last") & first_after
     replaced = (
@@ -143,7 +146,8 @@ def replace_below_quantification(
         .then(0.0)
     )
     return (
-        samples.sort(*by, _T, _C)
+        samples.join(bounds, on=list(by), how="left", validate="m:1")
+        .sort(*by, _T, _C)
         .with_columns(replaced.alias(_C))
         .drop_nulls(_C)
         .select(*by, _T, _C, "quantified")
@@ -272,10 +276,13 @@ def nca(
     -----
     Sources: PKNCA (R) for the conventions; Stein et al. 2019 for CAR-T.
     """
-    keys = list(by)
     samples = read_profiles(
-        profiles, by=keys, time=time, concentration=concentration, below=below, lloq=lloq
+        profiles, by=by, time=time, concentration=concentration, below=below, lloq=lloq
     )
+    # one integer per profile: names are compared once, not at every step
+    numbered = samples.with_columns(pl.struct(*by).rle_id().alias(_PROFILE))
+    names = numbered.select(_PROFILE, *by).unique(_PROFILE, keep="first", maintain_order=True)
+    samples, keys = numbered.drop(by), [_PROFILE]
     rows = _describe(samples, keys, peak_window=peak_window, sampling_window=sampling_window)
     last = pl.col("last_sample")
     rows = rows.with_columns(
@@ -301,9 +308,11 @@ def nca(
         ),
     ]
     joined = reduce(
-        lambda left, right: left.join(right, on=keys, how="left", validate="1:1"), parts, rows
+        lambda left, right: left.join(right, on=keys, how="left", validate="1:1"),
+        parts,
+        names.join(rows, on=keys, how="left", validate="1:1"),
     )
-    return _with_reasons(joined, minimum_samples, blq).sort(keys)
+    return _with_reasons(joined, minimum_samples, blq).sort(*by).drop(_PROFILE)
 
 
 def _describe(

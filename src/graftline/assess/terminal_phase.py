@@ -77,9 +77,16 @@ def terminal_phase(
 
 
 def _after_peak(quantified: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    top = pl.col("concentration").max().over(keys)
-    peak = pl.col("time").filter(pl.col("concentration") == top).min().over(keys)
-    return quantified.filter(pl.col("time") > peak)
+    highest = (
+        quantified.sort(
+            [*keys, "concentration", "time"], descending=[False] * len(keys) + [True, False]
+        )
+        .unique(keys, keep="first", maintain_order=True)
+        .select(*keys, peak_time="time")
+    )
+    return quantified.join(highest, on=keys, how="left", validate="m:1").filter(
+        pl.col("time") > pl.col("peak_time")
+    )
 
 
 def _fits_to_the_end(points: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
