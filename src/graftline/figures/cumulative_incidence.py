@@ -7,14 +7,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graftline.figures.survival_curves import draw_at_risk, thin_steps
+from graftline.figures.survival_curves import (
+    Floats,
+    draw_at_risk,
+    people_at_risk,
+    risk_layout,
+    thin_steps,
+)
 from graftline.figures.theme import (
     CYCLE,
     DAYS_PER_MONTH,
-    DOUBLE_COLUMN,
     LINES,
+    day_axis,
     month_axis,
-    new_figure,
     themed,
 )
 from graftline.stats.aalen_johansen import CumulativeIncidence
@@ -24,10 +29,12 @@ _SHORT_DAYS = 190.0
 
 @dataclass(frozen=True, slots=True)
 class CauseCurve:
-    """One cause to draw: its name, the estimate and the code of the cause in it."""
+    """One cause to draw: its name, the estimate, and the times it was estimated from (days)."""
 
     label: str
     estimate: CumulativeIncidence
+    time_days: Floats
+    entry_days: Floats
     cause: int = 1
 
 
@@ -39,34 +46,19 @@ def draw_incidence(
     The time axis is in days up to half a year and in months beyond.
     """
     with themed():
-        figure = new_figure(DOUBLE_COLUMN * 0.8, 2.9 + 0.2 * len(curves))
-        upper, lower = figure.subplots(
-            2, 1, sharex=True, height_ratios=[10, 0.6 + 0.75 * len(curves)]
-        )
-        last = last_day or max(float(c.estimate.time[-1]) for c in curves)
+        figure, upper, lower = risk_layout(len(curves))
+        last = last_day or max(float(c.time_days.max()) for c in curves)
         unit = 1.0 if last <= _SHORT_DAYS else DAYS_PER_MONTH
         for place, curve in enumerate(curves):
             _draw(upper, curve, CYCLE[place % len(CYCLE)], LINES[place % len(LINES)], unit)
-        upper.set_ylim(0, 102)
-        upper.set_ylabel("Patients (%)")
         upper.set_title(title)
-        upper.legend(loc="upper left" if _low(curves) else "best")
+        upper.legend(loc="upper left" if _low(curves) else "lower right")
         if unit == 1.0:
-            lower.set_xlim(0, last * 1.02)
-            lower.set_xlabel(f"Days from {origin}")
-            ticks = [float(t) for t in lower.get_xticks() if 0 <= t <= last]
-            lower.set_xticks(ticks)
+            ticks = list(day_axis(upper, last, label=f"Days from {origin}"))
         else:
-            ticks = list(month_axis(lower, last, label=f"Months from {origin}"))
-        upper.tick_params(labelbottom=False)
-        days = [t * unit for t in ticks]
-        rows = [
-            (
-                c.label if len(curves) > 1 else "",
-                [int(n) for n in c.estimate.at(days, c.cause).at_risk],
-            )
-            for c in curves
-        ]
+            ticks = list(month_axis(upper, last, label=f"Months from {origin}"))
+        days = [tick * unit for tick in ticks]
+        rows = [(c.label, people_at_risk(c.time_days, c.entry_days, days)) for c in curves]
         draw_at_risk(lower, ticks, rows)
     return figure
 

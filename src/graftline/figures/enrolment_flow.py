@@ -20,11 +20,12 @@ def draw_flow(steps: pl.DataFrame) -> Figure:
     steps : DataFrame [step, reached, stopped, reasons]
     """
     with themed():
-        figure = new_figure(DOUBLE_COLUMN * 0.9, 0.72 * steps.height + 0.2)
+        stopped = bool((steps["stopped"] > 0).any())
+        figure = new_figure(DOUBLE_COLUMN * (0.9 if stopped else 0.42), 0.62 * steps.height)
         axes = figure.subplots()
         axes.set_axis_off()
-        axes.set_xlim(0, 10)
-        axes.set_ylim(-steps.height + 0.1, 0.9)
+        axes.set_xlim(0, 10 if stopped else 4.4)
+        axes.set_ylim(-steps.height + 0.9, 0.7)
         enrolled = steps.filter(pl.col("step") == "enrolled")["reached"]
         base = int(enrolled[0]) if enrolled.len() else 0
         for place, row in enumerate(steps.iter_rows(named=True)):

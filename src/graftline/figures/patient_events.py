@@ -5,7 +5,16 @@ import polars as pl
 from graftline.assess.assessment import Assessments
 from graftline.trial import Trial, followup_ends
 
-LANES = ("Treatment", "Drugs", "Response", "GVHD", "Toxicity", "Infection", "Outcome")
+LANES = (
+    "Treatment",
+    "Drugs",
+    "Response",
+    "Engraftment",
+    "GVHD",
+    "Toxicity",
+    "Infection",
+    "Outcome",
+)
 _SCHEMA = {
     "patient": pl.String,
     "lane": pl.String,
@@ -31,6 +40,21 @@ _EVENT_LANES = {
     "viral_reactivation": "Infection",
     "ptld": "Infection",
     "cd7_t_eradication": "Response",
+    "neutrophil_engraftment": "Engraftment",
+    "platelet_engraftment": "Engraftment",
+    "chimerism": "Engraftment",
+    "graft_failure": "Engraftment",
+}
+_EVENT_NAMES = {
+    "crs": "CRS",
+    "icans": "ICANS",
+    "iec_hs": "IEC-HS",
+    "icaht": "ICAHT",
+    "mrd": "MRD",
+    "ptld": "PTLD",
+    "acute_gvhd": "acute GVHD",
+    "chronic_gvhd": "chronic GVHD",
+    "cd7_t_eradication": "CD7+ T cells eradicated",
 }
 
 
@@ -106,7 +130,7 @@ def _events(trial: Trial) -> pl.DataFrame:
         pl.col("occurred").fill_null(value=True) & pl.col("event").ne("death")
     )
     words = pl.concat_str(
-        pl.col("event").str.replace_all("_", " ", literal=True),
+        pl.col("event").replace(_EVENT_NAMES).str.replace_all("_", " ", literal=True),
         pl.lit("grade ") + pl.col("grade").cast(pl.String),
         "label",
         pl.lit("CD7 ") + pl.col("cd7"),

@@ -26,66 +26,70 @@ _MOST_CENSOR_MARKS = 500
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One curve to draw: its name and its estimate."""
+    """One curve to draw: its name, its estimate, and the times it was estimated from (days).
+
+    ``band`` false leaves the interval out: for a curve that only shows another way of counting.
+    """
 
     label: str
     estimate: KaplanMeier
+    time_days: Floats
+    entry_days: Floats
+    band: bool = True
 
 
-def draw_survival(
-    curves: Sequence[Curve], *, title: str, origin: str, ylabel: str = "Patients (%)"
-) -> Figure:
+def draw_survival(curves: Sequence[Curve], *, title: str, origin: str) -> Figure:
     """Survival in percent over months, with 95% intervals, censoring marks and numbers at risk."""
     with themed():
-        figure = new_figure(DOUBLE_COLUMN * 0.8, 2.9 + 0.2 * len(curves))
-        upper, lower = figure.subplots(
-            2, 1, sharex=True, height_ratios=[10, 0.6 + 0.75 * len(curves)]
-        )
-        last = max(float(c.estimate.time[-1]) for c in curves)
+        figure, upper, lower = risk_layout(len(curves))
+        last = max(float(c.time_days.max()) for c in curves)
         for place, curve in enumerate(curves):
             _draw_curve(upper, curve, CYCLE[place % len(CYCLE)], LINES[place % len(LINES)])
-        upper.set_ylim(0, 102)
-        upper.set_ylabel(ylabel)
         upper.set_title(title)
         if len(curves) > 1:
             upper.legend(loc="lower left")
-        ticks = month_axis(lower, last, label=f"Months from {origin}")
-        upper.tick_params(labelbottom=False)
-        draw_at_risk(
-            lower,
-            ticks,
-            [(c.label if len(curves) > 1 else "", at_risk_at(c.estimate, ticks)) for c in curves],
-        )
+        ticks = month_axis(upper, last, label=f"Months from {origin}")
+        days = [tick * DAYS_PER_MONTH for tick in ticks]
+        rows = [(c.label, people_at_risk(c.time_days, c.entry_days, days)) for c in curves]
+        draw_at_risk(lower, ticks, rows)
     return figure
 
 
-def at_risk_at(estimate: KaplanMeier, months: Sequence[float]) -> list[int]:
-    """Patients under observation just before each time."""
-    return [int(n) for n in estimate.at([m * DAYS_PER_MONTH for m in months]).at_risk]
+def risk_layout(curves: int) -> tuple[Figure, Axes, Axes]:
+    """Axes for curves in percent, and axes under them for the numbers at risk."""
+    figure = new_figure(DOUBLE_COLUMN * 0.8, 3.0 + 0.16 * curves)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[10, 0.35 + 0.6 * curves])
+    upper.set_ylim(0, 102)
+    upper.set_ylabel("Patients (%)")
+    upper.tick_params(labelbottom=True)
+    return figure, upper, lower
+
+
+def people_at_risk(time_days: Floats, entry_days: Floats, days: Sequence[float]) -> list[int]:
+    """Patients under observation at each time: entered before it, and not yet gone."""
+    counts = []
+    for day in days:
+        entered = (entry_days < day) | (entry_days == 0)
+        counts.append(int((entered & (time_days >= day)).sum()))
+    return counts
 
 
 def draw_at_risk(
     axes: Axes, ticks: Sequence[float], rows: Sequence[tuple[str, Sequence[int]]]
 ) -> None:
     """Numbers at risk under the ticks, one line per curve in the colours of the curves."""
-    axes.set_ylim(-len(rows), 0.9)
+    axes.set_ylim(-len(rows) + 0.4, 0.7)
     axes.spines[["left", "bottom"]].set_visible(False)
-    axes.set_yticks([-i - 0.3 for i in range(len(rows))], [label for label, _ in rows])
-    axes.tick_params(left=False, bottom=False)
-    axes.text(0, 0.95, "At risk", transform=axes.transAxes, fontsize=7, va="bottom", style="italic")
+    names = [label for label, _ in rows] if len(rows) > 1 else ["At risk"]
+    axes.set_yticks([-float(i) for i in range(len(rows))], names)
+    axes.tick_params(left=False, bottom=False, labelbottom=False, pad=14)
+    if len(rows) > 1:
+        axes.set_title("At risk", fontsize=7, fontweight="normal", style="italic", pad=1)
     for place, (_, numbers) in enumerate(rows):
         colour = CYCLE[place % len(CYCLE)] if len(rows) > 1 else "black"
         axes.get_yticklabels()[place].set_color(colour)
         for tick, value in zip(ticks, numbers, strict=True):
-            axes.text(
-                tick,
-                -place - 0.3,
-                f"{value:,}",
-                ha="center",
-                va="center",
-                color=colour,
-                fontsize=7.5,
-            )
+            axes.text(tick, -place, f"{value:,}", ha="center", va="center", color=colour)
 
 
 def thin_steps(*columns: Floats) -> tuple[Floats, ...]:
@@ -109,7 +113,8 @@ def _draw_curve(axes: Axes, curve: Curve, colour: str, line: str) -> None:
         100 * np.concatenate([[1.0], lower]),
         100 * np.concatenate([[1.0], upper]),
     )
-    axes.fill_between(time, low, high, step="post", color=colour, alpha=0.16, linewidth=0)
+    if curve.band:
+        axes.fill_between(time, low, high, step="post", color=colour, alpha=0.16, linewidth=0)
     axes.step(time, survival, where="post", color=colour, linestyle=line, label=curve.label)
     marks = estimate.censored > 0
     if 0 < int(marks.sum()) <= _MOST_CENSOR_MARKS:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from graftline.figures.theme import (
     BLACK,
@@ -15,7 +16,6 @@ from graftline.figures.theme import (
     MANY_PATIENTS,
     ORANGE,
     PURPLE,
-    SKY,
     VERMILION,
     month_axis,
     new_figure,
@@ -23,14 +23,16 @@ from graftline.figures.theme import (
 )
 from graftline.trial import Trial, followup_ends, hsct_days
 
+_BAR, _HATCH = "#CFE4F2", "#9CC4DF"
+_SIZES = {"relapse": 8.0, "death": 6.0}
 # what is marked: label, marker, colour
 _MARKS: Mapping[str, tuple[str, str, str]] = {
-    "hsct": ("HSCT", "D", BLACK),
+    "hsct": ("HSCT", "D", BLUE),
     "remission": ("CR, CRh or CRi", "^", GREEN),
     "gvhd": ("acute GVHD", "s", ORANGE),
     "autologous": ("autologous recovery", "P", PURPLE),
-    "relapse": ("relapse or progression", "X", VERMILION),
-    "death": ("death", "$\\dagger$", BLACK),
+    "relapse": ("relapse or progression", "*", VERMILION),
+    "death": ("death", "X", BLACK),
 }
 
 
@@ -108,11 +110,11 @@ def draw_swimmer(lanes: pl.DataFrame, marks: pl.DataFrame) -> Figure:
         y = -lanes["lane"].cast(pl.Float64).to_numpy()
         ends = lanes["end_day"].to_numpy() / DAYS_PER_MONTH
         assumed = lanes["assumed"].fill_null(value=False).to_numpy()
-        bars = axes.barh(y, ends, height=0.62, color=SKY, linewidth=0)
+        bars = axes.barh(y, ends, height=0.6, color=_BAR, linewidth=0)
         for bar, guess in zip(bars, assumed, strict=True):
             if guess:
                 bar.set_hatch("////")
-                bar.set_edgecolor("white")
+                bar.set_edgecolor(_HATCH)
         alive = ~lanes["dead"].to_numpy()
         axes.plot(
             ends[alive] + max(ends.max(), 1) * 0.008,
@@ -135,21 +137,21 @@ def draw_swimmer(lanes: pl.DataFrame, marks: pl.DataFrame) -> Figure:
                     marker=marker,
                     color=colour,
                     label=label,
-                    markersize=6 if key == "death" else 4.8,
+                    markersize=_SIZES.get(key, 5.5),
                     markeredgecolor="white",
                     markeredgewidth=0.4,
                     clip_on=False,
                     zorder=3,
                 )
-        if assumed.any():
-            axes.bar(
-                0, 0, color=SKY, hatch="////", edgecolor="white", label="end of follow-up assumed"
-            )
         axes.set_yticks(y, lanes["patient"].to_list())
         axes.set_ylim(y.min() - 0.7, 0.7)
         axes.tick_params(axis="y", left=False)
         axes.spines["left"].set_visible(False)
         last = float(lanes["end_day"].max())  # type: ignore[arg-type]  # never empty, never null
         month_axis(axes, last, label="Months from index infusion")
-        figure.legend(loc="outside lower left", ncols=4)
+        handles, labels = axes.get_legend_handles_labels()
+        if assumed.any():
+            handles.append(Patch(facecolor=_BAR, hatch="////", edgecolor=_HATCH, linewidth=0))
+            labels.append("end of follow-up assumed")
+        figure.legend(handles, labels, loc="outside lower left", ncols=4)
     return figure

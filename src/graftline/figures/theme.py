@@ -108,12 +108,11 @@ def month_axis(axes: Axes, last_day: float, *, label: str) -> Sequence[float]:
     return ticks
 
 
-def below(axes: Axes, *, entries: int = 1, columns: int = 4) -> None:
-    """Put the legend under the axes, where it cannot hide data."""
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(
-            loc="upper left",
-            bbox_to_anchor=(0, -0.16),
-            ncols=min(columns, max(entries, 1)),
-            borderaxespad=0,
-        )
+def day_axis(axes: Axes, last_day: float, *, label: str) -> Sequence[float]:
+    """Give an axis whose unit is days whole-day ticks from 0; returns the ticks."""
+    axes.set_xlim(0, last_day * 1.02)
+    ticks = [float(t) for t in MaxNLocator(nbins=7, integer=True).tick_values(0, last_day)]
+    ticks = [t for t in ticks if 0 <= t <= last_day]
+    axes.set_xticks(ticks)
+    axes.set_xlabel(label)
+    return ticks

@@ -4,8 +4,8 @@ import polars as pl
 
 from graftline.figures.cumulative_incidence import CauseCurve, draw_incidence
 from graftline.figures.kinetics import draw_analytes, draw_blood_counts, draw_chimerism
-from graftline.report.value import Inputs, ReportFigure, Section, filled, no_records
-from graftline.tables.analyses import analyses, estimate_incidence
+from graftline.report.value import Inputs, ReportFigure, Section, filled, no_course, no_records
+from graftline.tables.analyses import analyses, estimate_incidence, events_dated, observed_times
 from graftline.tables.engraftment import engraftment_table
 from graftline.tables.kinetics import kinetics_listing, kinetics_summary_table
 from graftline.tables.reconstitution import reconstitution_table
@@ -38,17 +38,23 @@ def immunity_section(inputs: Inputs) -> Section:
         trial, reconstitution_table(inputs.assessed.chosen), "immune reconstitution", ("labs",)
     )
     figures = []
-    for id, title, analytes in (
-        ("t-cells", "T cells with and without CD7", ("cd3_cd7_positive", "cd3_cd7_negative")),
+    for id, title, what, analytes in (
+        (
+            "t-cells",
+            "T cells with and without CD7",
+            "T cells by CD7",
+            ("cd3_cd7_positive", "cd3_cd7_negative"),
+        ),
         (
             "reconstitution",
             "Immune reconstitution",
+            "the course of immune reconstitution",
             ("cd4", "cd8", "nk", "nk_cd7_positive", "nk_cd7_negative", "cd19"),
         ),
     ):
         figure = draw_analytes(trial, analytes, title=title)
         if figure is None:
-            missing = (*missing, no_records(trial, title.lower(), ("labs",)))
+            missing = (*missing, no_records(trial, what, ("labs",)))
         else:
             figures.append(ReportFigure(id, title, _COURSES, figure))
     return Section(
@@ -72,7 +78,10 @@ def engraftment_section(inputs: Inputs) -> Section:
     else:
         caption = "Dashed: thresholds of engraftment. Lines are patients, or bands above sixty."
         figures.append(ReportFigure("blood-counts", "Blood counts after HSPC", caption, counts))
-    figures += _incidence(inputs)
+    incidence = _incidence(inputs)
+    figures += incidence
+    if not incidence:
+        missing = (*missing, no_course("engraftment"))
     tests = _chimerism_tests(inputs)
     if tests is None:
         missing = (*missing, no_records(trial, "the course of donor chimerism", ("chimerism",)))
@@ -88,13 +97,15 @@ def _incidence(inputs: Inputs) -> list[ReportFigure]:
     own = [
         a
         for a in analyses(inputs.trial, inputs.endpoints)
-        if a.endpoint in names and not a.variant and not a.late_entry
+        if a.endpoint in names and not a.variant and not a.late_entry and events_dated(a)
     ]
     if not own:
         return []
     title = "Cumulative incidence of engraftment"
     figure = draw_incidence(
-        [CauseCurve(a.title, estimate_incidence(a)) for a in own], title=title, origin=own[0].origin
+        [CauseCurve(a.title, estimate_incidence(a), *observed_times(a)) for a in own],
+        title=title,
+        origin=own[0].origin,
     )
     caption = "Death and a second graft compete. Shaded: 95% intervals (log-log)."
     return [ReportFigure("engraftment-incidence", title, caption, figure)]

@@ -115,7 +115,10 @@ def _facts(inputs: Inputs) -> tuple[tuple[str, str], ...]:
         row = follow.row(0, named=True)
         days = (row["survivor_median"], row["survivor_low"], row["survivor_high"])
         middle, low, high = (months(d) for d in days)
-        facts.append(("Follow-up of survivors, months", median_range(middle, low, high)))
+        text = median_range(middle, low, high)
+        if row["assumed"]:
+            text += f"; {row['assumed']} of {row['n']} times assumed"
+        facts.append(("Follow-up of survivors, months (range)", text))
     summary = summarise_endpoints(inputs.trial, inputs.endpoints)
     for name in ("overall_survival", "disease_free_survival", "non_relapse_mortality", "relapse"):
         rows = summary.filter((pl.col("endpoint") == name) & (pl.col("variant") == ""))

@@ -4,7 +4,13 @@ from graftline.figures.cumulative_incidence import CauseCurve, draw_incidence
 from graftline.figures.survival_curves import Curve, draw_survival
 from graftline.figures.swimmer import draw_swimmer, shown_lanes, swimmer_lanes, swimmer_marks
 from graftline.report.value import Inputs, ReportFigure, Section, filled
-from graftline.tables.analyses import Analysis, analyses, estimate_incidence, estimate_survival
+from graftline.tables.analyses import (
+    Analysis,
+    analyses,
+    estimate_incidence,
+    estimate_survival,
+    observed_times,
+)
 from graftline.tables.published import published_table
 from graftline.tables.published_quantities import Facts
 from graftline.tables.response import response_table
@@ -61,12 +67,18 @@ def _survival_figures(inputs: Inputs, found: list[Analysis]) -> list[ReportFigur
         first = own[0]
         late = [a for a in own[1:] if a.late_entry and a.origin == first.origin][:1]
         curves = [
-            Curve(a.variant or "as the protocol counts", estimate_survival(a, interval=interval))
+            Curve(
+                a.variant or "as the protocol counts",
+                estimate_survival(a, interval=interval),
+                *observed_times(a),
+                band=not a.variant,
+            )
             for a in (first, *late)
         ]
         caption = (
             f"Kaplan-Meier; shaded: 95% {interval} intervals; ticks: censored. "
-            f"n = {first.rows.height}, events {int((first.rows['status'] == 1).sum())}."
+            f"n = {first.rows.height}, events {int((first.rows['status'] == 1).sum())}, "
+            f"times assumed {int(first.rows['assumed'].sum())}."
         )
         figure = draw_survival(curves, title=first.title, origin=first.origin)
         made.append(ReportFigure(f"curve-{name.replace('_', '-')}", first.title, caption, figure))
@@ -82,7 +94,7 @@ def _relapse_figure(found: list[Analysis]) -> list[ReportFigure]:
             chosen.append(own[0])
     if not chosen:
         return []
-    curves = [CauseCurve(a.title, estimate_incidence(a)) for a in chosen]
+    curves = [CauseCurve(a.title, estimate_incidence(a), *observed_times(a)) for a in chosen]
     title = "Relapse and non-relapse mortality"
     figure = draw_incidence(curves, title=title, origin=chosen[0].origin)
     caption = (

@@ -96,7 +96,8 @@ def _statistics(inputs: Inputs, numbers: dict[str, int]) -> tuple[str, ...]:
             lines.append(
                 f"Survival endpoints: Kaplan-Meier{cite('kaplan1958')} with Greenwood variance and "
                 f"{interval} intervals; follow-up by reverse Kaplan-Meier"
-                f"{cite('schemper1996')} and as the median of survivors, which are different quantities."
+                f"{cite('schemper1996')} and as the median of survivors, two"
+                " different quantities."
             )
         if any(a.competing for a in found):
             lines.append(

@@ -49,6 +49,9 @@ def patient_pages(inputs: Inputs, *, most: int = MOST_PAGES) -> tuple[Section, .
             hsct_day=row["hsct_day"] if inputs.trial.protocol.index_infusion == "car_t" else None,
             last_day=row["end_day"],
         )
+        undated = events.get(key, _NO_EVENTS).filter(pl.col("start").is_null())["text"]
+        if undated.len():
+            silent = (f"Without a recorded day: {'; '.join(undated)}.", *silent)
         pages.append(_page(row, table, silent, figure))
     return tuple(pages)
 

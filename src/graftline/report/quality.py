@@ -1,8 +1,14 @@
 """Sections on the data themselves: findings, disagreements, what could be judged."""
 
 from graftline.assess.assessment import all_rules
+from graftline.endpoints import endpoint_attrition
 from graftline.report.value import Inputs, Section
-from graftline.tables.findings import disagreement_table, evaluable_table, findings_table
+from graftline.tables.findings import (
+    attrition_table,
+    disagreement_table,
+    evaluable_table,
+    findings_table,
+)
 
 
 def quality_section(inputs: Inputs) -> Section:
@@ -18,5 +24,8 @@ def quality_section(inputs: Inputs) -> Section:
         tables.append(differing)
     else:
         missing.append("No derived answer differs from an adjudicated one.")
+    attrition = attrition_table(endpoint_attrition(inputs.trial, inputs.assessed))
+    if attrition.rows:
+        tables.append(attrition)
     tables.append(evaluable_table(inputs.assessed.chosen, all_rules()))
     return Section("data", "The data", (), tuple(tables), missing=tuple(missing))

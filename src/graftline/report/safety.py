@@ -2,10 +2,15 @@
 
 import polars as pl
 
+from graftline.assess.assessment import all_rules
 from graftline.figures.cumulative_incidence import CauseCurve, draw_incidence
-from graftline.report.value import Inputs, ReportFigure, Section, filled, no_records
-from graftline.tables.adverse_events import adverse_event_table, serious_event_table
-from graftline.tables.analyses import analyses, estimate_incidence
+from graftline.report.value import Inputs, ReportFigure, Section, filled, no_course, no_records
+from graftline.tables.adverse_events import (
+    adverse_event_table,
+    laboratory_grade_table,
+    serious_event_table,
+)
+from graftline.tables.analyses import analyses, estimate_incidence, events_dated, observed_times
 from graftline.tables.gvhd import gvhd_listing, gvhd_table
 from graftline.tables.infections import infection_density_table, infection_table
 from graftline.tables.monitoring import stopping_tables
@@ -21,10 +26,13 @@ def outcomes_section(inputs: Inputs) -> Section:
 def adverse_event_section(inputs: Inputs) -> Section:
     """Adverse events by term and worst grade, and the serious ones."""
     trial = inputs.trial
+    laboratory = laboratory_grade_table(inputs.assessed.chosen, all_rules())
+    graded = (laboratory,) if laboratory.rows else ()
     if trial["ae"].is_empty():
         return Section(
             "adverse-events",
             "Adverse events",
+            tables=graded,
             missing=(no_records(trial, "adverse events", ("ae",)),),
         )
     serious = serious_event_table(trial)
@@ -34,7 +42,9 @@ def adverse_event_section(inputs: Inputs) -> Section:
         tables.append(serious)
     else:
         missing.append("No event is recorded as serious.")
-    return Section("adverse-events", "Adverse events", (), tuple(tables), missing=tuple(missing))
+    return Section(
+        "adverse-events", "Adverse events", (), (*tables, *graded), missing=tuple(missing)
+    )
 
 
 def gvhd_section(inputs: Inputs) -> Section:
@@ -52,10 +62,7 @@ def gvhd_section(inputs: Inputs) -> Section:
         "Death, relapse, second graft and graft failure compete. Shaded: 95% intervals (log-log).",
     )
     if figure is None:
-        missing = (
-            *missing,
-            "The cumulative incidence of GVHD cannot be drawn: no dated follow-up.",
-        )
+        missing = (*missing, no_course("GVHD"))
     return Section(
         "gvhd", "GVHD", tables=tables, figures=(figure,) if figure else (), missing=missing
     )
@@ -94,12 +101,16 @@ def _incidence_figure(
     found = [
         a
         for a in analyses(inputs.trial, inputs.endpoints)
-        if a.endpoint in endpoints and not a.late_entry and not a.variant and a.origin == "HSPC"
+        if a.endpoint in endpoints
+        and not a.late_entry
+        and not a.variant
+        and a.origin == "HSPC"
+        and events_dated(a)
     ]
     if not found:
         return None
     found.sort(key=lambda a: endpoints.index(a.endpoint))
-    curves = [CauseCurve(a.title, estimate_incidence(a)) for a in found]
+    curves = [CauseCurve(a.title, estimate_incidence(a), *observed_times(a)) for a in found]
     acute = all(a.endpoint.startswith("acute") for a in found)
     last = max(float(a.rows.select(pl.col("time_days").max()).item()) for a in found)
     figure = draw_incidence(

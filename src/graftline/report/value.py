@@ -85,6 +85,14 @@ def no_records(trial: Trial, what: str, tables: Sequence[str]) -> str:
     return f"No records: {names} has no rows that bear on {what}."
 
 
+def no_course(what: str) -> str:
+    """Say that a course over time is not drawn because no event of it has a recorded day."""
+    return (
+        f"The cumulative incidence of {what} is not drawn: no follow-up, or no event with a "
+        "recorded day. Counts are in the tables."
+    )
+
+
 def filled(
     trial: Trial, table: ReportTable | None, what: str, tables: Sequence[str]
 ) -> tuple[tuple[ReportTable, ...], tuple[str, ...]]:

@@ -1,8 +1,11 @@
 """Adverse events: worst grade per term and patient, relatedness, the serious ones one by one."""
 
+from collections.abc import Mapping
+
 import polars as pl
 
-from graftline.tables.format import count, number
+from graftline.rules import Rule
+from graftline.tables.format import count, number, sentence
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 from graftline.trial import Trial
 
@@ -142,4 +145,39 @@ def serious_event_table(trial: Trial) -> ReportTable:
             "outcome",
         ),
         tuple(notes),
+    )
+
+
+def laboratory_grade_table(chosen: pl.DataFrame, rules: Mapping[str, Rule]) -> ReportTable:
+    """Worst CTCAE grade of each laboratory value, from the results of ``assess.ctcae``."""
+    graded = chosen.filter(
+        pl.col("rule").str.starts_with("ctcae_") & pl.col("state").is_in(["yes", "no"])
+    ).with_columns(grade=pl.when(pl.col("state") == "yes").then("value").otherwise(0.0))
+    numbers = (
+        graded.group_by("rule")
+        .agg(
+            **{f"grade_{g}": (pl.col("grade") == g).sum() for g in (0, *GRADES[:4])},
+            grade_3_plus=(pl.col("grade") >= 3).sum(),
+            evaluable=pl.len(),
+        )
+        .sort("rule")
+    )
+    rows = [
+        TableRow(
+            (
+                rules[row["rule"]].title if row["rule"] in rules else sentence(row["rule"]),
+                *(str(row[f"grade_{g}"]) for g in (0, *GRADES[:4])),
+                count(row["grade_3_plus"], row["evaluable"]),
+            )
+        )
+        for row in numbers.iter_rows(named=True)
+    ]
+    labels = ("Grade 0", "1", "2", "3", "4", "Grade 3 or higher")
+    return ReportTable(
+        "laboratory-grades",
+        "Laboratory values by worst CTCAE grade",
+        (TableColumn("Value", "left"), *(TableColumn(label) for label in labels)),
+        tuple(rows),
+        numbers,
+        ("After the index infusion; N = patients with at least one value that can be graded.",),
     )

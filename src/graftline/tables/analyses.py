@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from graftline.endpoints import REGISTRY, alternatives, endpoint_spec
 from graftline.protocol import Endpoint
@@ -91,6 +93,22 @@ def _analysis(name: str, own: Endpoint, spec: Endpoint, why: str, rows: pl.DataF
         rows=rows,
         horizon_days=spec.horizon_days or YEAR_DAYS,
     )
+
+
+def observed_times(analysis: Analysis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Times and entries of the analysis in days, as numbers at risk are counted from."""
+    rows = analysis.rows
+    return rows["time_days"].to_numpy(), rows["entry_days"].to_numpy()
+
+
+def events_dated(analysis: Analysis) -> bool:
+    """Whether at least one event has a day that is recorded and not the middle of a range.
+
+    A course over time drawn from assumed days alone would show the assumption. Without events
+    there is nothing assumed.
+    """
+    events = analysis.rows.filter(pl.col("status") == 1)
+    return events.is_empty() or not bool(events["assumed"].all())
 
 
 def estimate_survival(analysis: Analysis, *, interval: IntervalType) -> KaplanMeier:

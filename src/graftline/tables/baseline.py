@@ -85,19 +85,22 @@ def baseline_frame(trial: Trial) -> pl.DataFrame:
 
 
 def populations(patients: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
-    """Enrolled, infused and transplanted patients; a set equal to the one before is not repeated.
+    """Enrolled, infused and transplanted patients; equal sets share one column.
 
     Parameters
     ----------
     patients : DataFrame with ``status``
     """
-    found: list[tuple[str, pl.DataFrame]] = []
+    found: list[tuple[list[str], pl.DataFrame]] = []
     for name in ("enrolled", "infused", "transplanted"):
         reached = STATUSES[STATUSES.index(name) :]
         chosen = patients.filter(pl.col("status").is_in(reached))
-        if chosen.height and (not found or chosen.height != found[-1][1].height):
-            found.append((f"{name.capitalize()}, N = {chosen.height}", chosen))
-    return found or [(f"All, N = {patients.height}", patients)]
+        if found and chosen.height == found[-1][1].height:
+            found[-1][0].append(name)
+        elif chosen.height:
+            found.append(([name], chosen))
+    named = [(f"{', '.join(n).capitalize()}, N = {f.height}", f) for n, f in found]
+    return named or [(f"All, N = {patients.height}", patients)]
 
 
 def describe_baseline(
@@ -124,6 +127,8 @@ def describe_baseline(
             )
         else:
             levels = [(level, f"{line.label}: {text}") for level, text in _class_levels(values)]
+            # nobody has a class: one line carries the missing count
+            levels = levels or [("", line.label)]
             rows.append(count_rows(values, levels, group=line.group, population=population))
     return join_statistics(rows)
 
@@ -132,13 +137,10 @@ def baseline_table(trial: Trial) -> ReportTable:
     """Table 1, with a column per population."""
     frame = baseline_frame(trial)
     lines = [*PATIENT_LINES, *(DONOR_LINES if "donors" in trial.present else ())]
-    empty = [line.label for line in lines if frame[line.column].null_count() == frame.height]
-    kept = [line for line in lines if frame[line.column].null_count() < frame.height]
     statistics = join_statistics(
-        describe_baseline(chosen, kept, population=name) for name, chosen in populations(frame)
+        describe_baseline(chosen, lines, population=name) for name, chosen in populations(frame)
     )
-    notes = [f"Not recorded for any patient: {', '.join(empty)}."] if empty else []
-    return statistics_table("baseline", "Baseline characteristics", statistics, footnotes=notes)
+    return statistics_table("baseline", "Baseline characteristics", statistics)
 
 
 def _class_levels(values: pl.Series) -> list[tuple[object, str]]:

@@ -115,3 +115,33 @@ def evaluable_table(chosen: pl.DataFrame, rules: dict[str, Rule]) -> ReportTable
         tuple(rows),
         numbers,
     )
+
+
+def attrition_table(attrition: pl.DataFrame) -> ReportTable:
+    """Who was left out of each endpoint, step by step; nobody disappears without a row.
+
+    Parameters
+    ----------
+    attrition : DataFrame of ``endpoints.endpoint_attrition``
+    """
+    left = attrition.filter(pl.col("left_out") > 0)
+    shown = left.select(
+        pl.col("endpoint").str.replace_all("_", " ", literal=True),
+        pl.col("step").str.replace_all("_", " ", literal=True),
+        pl.col("patients").cast(pl.String),
+        pl.col("left_out").cast(pl.String),
+        pl.col("reason").str.replace_all("_", " ", literal=True),
+    )
+    return ReportTable(
+        "attrition",
+        "Who was left out of an endpoint",
+        (
+            TableColumn("Endpoint", "left"),
+            TableColumn("Step", "left"),
+            TableColumn("Patients kept"),
+            TableColumn("Left out"),
+            TableColumn("Why", "left"),
+        ),
+        plain_rows(shown),
+        attrition,
+    )

@@ -117,7 +117,15 @@ def gvhd_grade(grade: float | None) -> str:
     return _ROMAN.get(int(grade), number(grade, digits=0))
 
 
-def sentence(words: str) -> str:
+_WORDS = {"car_t": "CAR-T", "hspc": "HSPC", "dli": "DLI"}
+
+
+def words(label: str) -> str:
+    """A recorded class as a reader expects it: no underscores, abbreviations as printed."""
+    return _WORDS.get(label, label.replace("_", " "))
+
+
+def sentence(identifier: str) -> str:
     """A column or rule id as words: underscores open, first letter upper case."""
-    opened = words.replace("_", " ").strip()
+    opened = identifier.replace("_", " ").strip()
     return opened[:1].upper() + opened[1:]

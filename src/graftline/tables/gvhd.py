@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from graftline.tables.format import gvhd_grade, number
+from graftline.tables.format import gvhd_grade, number, words
 from graftline.tables.layout import statistics_table
 from graftline.tables.outcomes import GVHD_GRADES
 from graftline.tables.rule_summary import RuleLine, summarise_rules
@@ -47,16 +47,16 @@ def gvhd_listing(chosen: pl.DataFrame) -> ReportTable | None:
     )
     if rows.is_empty():
         return None
-    words = dict(zip(rules, ("before HSPC", "acute, after HSPC", "chronic"), strict=True))
+    kinds = dict(zip(rules, ("before HSPC", "acute, after HSPC", "chronic"), strict=True))
     cells = [
         TableRow(
             (
                 row["patient"],
-                words[row["rule"]],
+                kinds[row["rule"]],
                 gvhd_grade(row["value"]) if row["rule"] != "chronic_gvhd" else "",
-                row["label"] or "",
+                words(row["label"] or ""),
                 number(row["day"], digits=0),
-                row["flags"] or "",
+                words(row["flags"] or ""),
                 row["source"],
             )
         )

@@ -67,7 +67,7 @@ def summarise_kinetics(parameters: pl.DataFrame) -> pl.DataFrame:
         part = parameters.filter(pl.col("assay") == assay)
         for parameter in _PARAMETERS:
             values = part[parameter].drop_nulls().sort()
-            if part.is_empty():
+            if values.is_empty():
                 continue
             logs = np.log(values.filter(values > 0).to_numpy())
             spread = float(np.std(logs, ddof=1)) if logs.size > 1 else None
@@ -134,8 +134,10 @@ def kinetics_summary_table(chosen: pl.DataFrame) -> ReportTable:
 
 
 def kinetics_listing(chosen: pl.DataFrame) -> ReportTable:
-    """Kinetics of each patient (the first sixty where there are more)."""
+    """Kinetics of each patient with samples (the first sixty rows where there are more)."""
     numbers = kinetic_parameters(chosen)
+    known = pl.any_horizontal(pl.col(p).is_not_null() for p in _PARAMETERS)
+    numbers = numbers.filter(known | pl.col("detectable_last").is_in(["yes", "no"]))
     rows = []
     for row in numbers.head(LISTING_LIMIT).iter_rows(named=True):
         cells = [row["patient"]]

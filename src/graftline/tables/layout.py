@@ -30,10 +30,23 @@ def statistic_text(row: Mapping[str, Any]) -> str:
     if kind == "spread":
         if row["value"] is None:
             return MISSING if row["missing"] else "no patient"
+        if row["low"] == row["high"]:
+            return f"{number(row['value'], digits=digits)} (all equal, n = {row['n']})"
         return median_range(row["value"], row["low"], row["high"], digits=digits)
     if kind == "estimate":
         return estimate_interval(row["value"], row["low"], row["high"], digits=digits)
     return number(row["value"], digits=digits)
+
+
+def _nobody(frame: pl.DataFrame) -> pl.DataFrame:
+    """Lines that no population has an answer to, by group and label."""
+    empty = (
+        pl.when(pl.col("statistic") == "count")
+        .then(pl.col("total") == 0)
+        .otherwise(pl.col("value").is_null())
+    ) & (pl.col("missing") > 0)
+    lines = frame.group_by("group", "label", maintain_order=True).agg(nobody=empty.all())
+    return lines.filter("nobody").select("group", "label")
 
 
 def statistics_table(
@@ -47,19 +60,23 @@ def statistics_table(
 ) -> ReportTable:
     """Lay out a statistics frame; the missing count stands beside every statistic.
 
+    Lines that nobody has an answer to are named in a note instead of filling rows with nothing.
+
     Parameters
     ----------
     frame : statistics frame
         Rows keep the order of their first appearance; populations become columns, each with its
         own column of missing counts.
     """
-    populations = frame["population"].unique(maintain_order=True).to_list()
+    silent = _nobody(frame)
+    shown = frame.join(silent, on=["group", "label"], how="anti", maintain_order="left")
+    populations = shown["population"].unique(maintain_order=True).to_list()
     columns = [TableColumn(first_column, "left")]
     for population in populations:
         columns += [TableColumn(population), TableColumn(missing_label)]
-    keys = frame.select("group", "label").unique(maintain_order=True)
+    keys = shown.select("group", "label").unique(maintain_order=True)
     found = {
-        (row["group"], row["label"], row["population"]): row for row in frame.iter_rows(named=True)
+        (row["group"], row["label"], row["population"]): row for row in shown.iter_rows(named=True)
     }
     rows = []
     for group, label in keys.rows():
@@ -68,7 +85,22 @@ def statistics_table(
             entry = found.get((group, label, population))
             cells += ["", ""] if entry is None else [statistic_text(entry), str(entry["missing"])]
         rows.append(TableRow(tuple(cells), group))
-    return ReportTable(id, title, tuple(columns), tuple(rows), frame, (INTERVAL_NOTE, *footnotes))
+    return ReportTable(
+        id,
+        title,
+        tuple(columns),
+        tuple(rows),
+        frame,
+        (INTERVAL_NOTE, *footnotes, *_silence(silent)),
+    )
+
+
+def _silence(silent: pl.DataFrame) -> tuple[str, ...]:
+    # the classes of one result share what stands before the colon
+    names = dict.fromkeys(label.split(": ")[0] for label in silent["label"])
+    if not names:
+        return ()
+    return (f"Not recorded or not evaluable for any patient: {', '.join(names)}.",)
 
 
 def _row_label(

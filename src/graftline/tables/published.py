@@ -6,7 +6,7 @@ from dataclasses import asdict
 import polars as pl
 
 from graftline.tables.format import count, median_range, number, percent, rounded, value_range
-from graftline.tables.published_quantities import QUANTITIES, Computed, Facts
+from graftline.tables.published_quantities import QUANTITIES, Computed, Facts, quantity_title
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 
 AGREES = "agrees"
@@ -144,11 +144,7 @@ def _judge_figures(row: dict[str, object], made: Computed) -> tuple[str, str]:
 
 
 def _assumption(made: Computed) -> str:
-    return (
-        f"{made.assumed} of the values are assumed, with the reason beside each"
-        if made.assumed
-        else ""
-    )
+    return f"the day is assumed for {made.assumed}" if made.assumed else ""
 
 
 def decimals(printed: str) -> int:
@@ -161,7 +157,8 @@ def decimals(printed: str) -> int:
 
 def printed_text(row: dict[str, object]) -> str:
     """A published figure as a reader expects it."""
-    unit = "" if row["unit"] in (None, "percent") else f" {row['unit']}"
+    plain = row["unit"] in (None, "percent") or row["statistic"] == "date"
+    unit = "" if plain else f" {row['unit']}"
     value = str(row["value"]) if row["value"] is not None else ""
     low, high = _float_text(row["low"]), _float_text(row["high"])
     if row["n"] is not None and row["N"] is not None:
@@ -192,6 +189,9 @@ def computed_text(row: dict[str, object], made: Computed) -> str:
     scaled = [None if v is None else v / scale for v in (made.value, made.low, made.high)]
     mark = "%" if row["unit"] == "percent" else ""
     if scaled[1] is None or row["low"] is None:
+        if "e" in value.lower() and scaled[0] is not None:
+            # printed in powers of ten: so is the computed figure
+            return f"{scaled[0]:.{digits}e}".replace("e+0", "e").replace("e+", "e")
         return number(scaled[0], digits=digits) + mark
     if mark:
         bounds = value_range(scaled[1], scaled[2], digits=digits)
@@ -237,7 +237,7 @@ def published_table(facts: Facts) -> ReportTable:
     rows = [
         TableRow(
             (
-                row["quantity"].replace("_", " "),
+                quantity_title(row["quantity"]),
                 row["printed"],
                 row["computed"],
                 row["verdict"],

@@ -482,3 +482,60 @@ QUANTITIES: Mapping[str, Quantity] = {
     "cart_cmax_flow": _days("car_t_flow_cmax", "Cmax by flow cytometry", column="value"),
     "cd7pos_t_eradication": _days("cd7_t_eradication", "day of CD7+ T-cell eradication"),
 }
+
+_PRINTED = {
+    "abo": "ABO",
+    "agvhd": "acute GVHD",
+    "aml": "AML",
+    "cart": "CAR-T",
+    "cd3": "CD3+",
+    "cd34": "CD34+",
+    "cd7": "CD7",
+    "cd7neg": "CD7-negative",
+    "cd7pos": "CD7-positive",
+    "cgvhd": "chronic GVHD",
+    "cif": "cumulative incidence",
+    "cmv": "CMV",
+    "cri": "CRi",
+    "cr": "CR",
+    "crs": "CRS",
+    "dfs": "disease-free survival",
+    "ebv": "EBV",
+    "ecog": "ECOG",
+    "followup": "follow-up",
+    "grade1": "grade 1",
+    "grade2": "grade 2",
+    "grade3": "grade 3",
+    "grade3plus": "grade 3 or higher",
+    "grade4": "grade 4",
+    "gvhd": "GVHD",
+    "hla": "HLA",
+    "hsct": "HSCT",
+    "hspc": "HSPC",
+    "icans": "ICANS",
+    "mnc": "mononuclear cells",
+    "month1": "month 1",
+    "mrd": "MRD",
+    "nk": "NK",
+    "os": "overall survival",
+    "patient3": "of Patient 3",
+    "pfs": "progression-free survival",
+    "ptld": "PTLD",
+    "qpcr": "qPCR",
+    "t": "T",
+    "tcr": "TCR",
+    "12mo": "at 12 months",
+    "3mo": "3 months",
+}
+
+
+def quantity_title(name: str) -> str:
+    """The name of a published quantity in words: ``crs_grade1_2`` is CRS grade 1 to 2."""
+    parts = name.split("_")
+    words = []
+    for place, part in enumerate(parts):
+        before = parts[place - 1] if place else ""
+        range_end = part.isdigit() and before.startswith("grade")
+        words.append(f"to {part}" if range_end else _PRINTED.get(part, part))
+    text = " ".join(words)
+    return text[:1].upper() + text[1:]

@@ -6,6 +6,7 @@ from typing import Literal
 
 import polars as pl
 
+from graftline.tables.format import words
 from graftline.tables.statistics import (
     count_rows,
     join_statistics,
@@ -47,7 +48,7 @@ def summarise_rules(
 
     Rules without any row are left out; patients that could not be evaluated are counted as
     missing, never as "no". A summary of days or values (among patients with the event) counts as
-    missing the patients with the event whose day or value is not known.
+    missing those with the event whose day or value is not known, and those not evaluable.
 
     Parameters
     ----------
@@ -90,8 +91,10 @@ def _spread(rows: pl.DataFrame, line: RuleLine, population: str) -> pl.DataFrame
         )
         column = "value"
     else:
-        rows = rows.filter(pl.col("state") == "yes")
         column = line.show
+        rows = rows.filter(pl.col("state") != "no").with_columns(
+            pl.when(pl.col("state") == "yes").then(column).alias(column)
+        )
     return spread_row(
         rows[column] / line.scale,
         group=line.group,
@@ -104,11 +107,12 @@ def _spread(rows: pl.DataFrame, line: RuleLine, population: str) -> pl.DataFrame
 
 def _levels(line: RuleLine, values: pl.Series) -> list[tuple[object, str]]:
     if not line.levels:
-        return [(value, f"{line.label}: {text}") for value, text in levels_of(values)]
+        found = levels_of(values) or [("", "")]
+        return [(value, f"{line.label}: {words(text)}") for value, text in found]
     known = [level for level, _ in line.levels]
     # a class that the table did not foresee is printed, never dropped
     extra = [pair for pair in levels_of(values) if pair[0] not in known]
-    return [(value, f"{line.label}: {text}") for value, text in [*line.levels, *extra]]
+    return [(value, f"{line.label}: {words(text)}") for value, text in [*line.levels, *extra]]
 
 
 def evaluable_counts(chosen: pl.DataFrame) -> pl.DataFrame:

@@ -74,7 +74,7 @@ def count_rows(
     missing = values.len() - total
     rows = []
     for level, label in levels:
-        n = int((known == level).sum())
+        n = int((known == level).sum()) if total else 0
         low, high = exact_interval(n, total)
         rows.append(
             statistic(
@@ -102,15 +102,18 @@ def spread_row(
     digits: int = 1,
     population: str = "All",
 ) -> pl.DataFrame:
-    """Median with minimum and maximum of the known values."""
+    """Median with minimum and maximum of the known values; no decimals where all are whole."""
     known = values.cast(pl.Float64).drop_nulls()
+    middle, low, high = (_number(v) for v in (known.median(), known.min(), known.max()))
+    if all(v is None or v.is_integer() for v in (middle, low, high)):
+        digits = 0
     return statistic(
         "spread",
         group=group,
         label=label,
-        value=_number(known.median()),
-        low=_number(known.min()),
-        high=_number(known.max()),
+        value=middle,
+        low=low,
+        high=high,
         n=known.len(),
         total=values.len(),
         missing=values.len() - known.len(),

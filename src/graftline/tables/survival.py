@@ -106,12 +106,12 @@ def endpoint_table(trial: Trial, endpoints: pl.DataFrame) -> ReportTable:
     numbers = summarise_endpoints(trial, endpoints)
     rows = []
     for row in numbers.iter_rows(named=True):
-        origin = f"from {row['origin']}" + (f"; {row['variant']}" if row["variant"] else "")
-        median = _median_text(row) if row["estimator"] == "Kaplan-Meier" else "not applicable"
+        counted = _counted(row)
+        median = _median_text(row) if row["estimator"] == "Kaplan-Meier" else "\N{EN DASH}"
         rows.append(
             TableRow(
                 (
-                    origin,
+                    counted,
                     str(row["n"]),
                     str(row["events"]),
                     str(row["competing"]) if row["estimator"] != "Kaplan-Meier" else "none",
@@ -144,12 +144,18 @@ def endpoint_table(trial: Trial, endpoints: pl.DataFrame) -> ReportTable:
     )
 
 
+def _counted(row: dict[str, str]) -> str:
+    variant = row["variant"].replace("other origin", "").strip("; ")
+    return f"from {row['origin']}" + (f"; {variant}" if variant else "")
+
+
 def _notes(trial: Trial) -> tuple[str, ...]:
     interval = trial.protocol.definitions.survival_interval
     notes = [
         f"Survival endpoints: Kaplan-Meier with {interval} intervals; the others: cumulative "
         "incidence (Aalen-Johansen) with log-log intervals, competing events counted.",
         "Not estimable: nobody was under observation any more at that time.",
+        "Times assumed: a day known only as a range is taken at its middle.",
     ]
     if trial.protocol.selection == "reached_hsct":
         notes.append(
@@ -184,9 +190,9 @@ def summarise_followup(trial: Trial, endpoints: pl.DataFrame) -> pl.DataFrame:
 
     Returns
     -------
-    DataFrame [origin, variant, n, reverse_median, reverse_lower, reverse_upper, survivors,
-    survivor_median, survivor_low, survivor_high]; days. One row per analysis of overall survival
-    without delayed entry.
+    DataFrame [origin, variant, n, reverse_median, reverse_lower, reverse_upper, assumed,
+    survivors, survivor_median, survivor_low, survivor_high]; days. One row per analysis of overall
+    survival without delayed entry.
     """
     rows = []
     for analysis in analyses(trial, endpoints):
@@ -204,6 +210,7 @@ def summarise_followup(trial: Trial, endpoints: pl.DataFrame) -> pl.DataFrame:
                 "reverse_median": _finite(middle.value),
                 "reverse_lower": _finite(middle.lower),
                 "reverse_upper": _finite(middle.upper),
+                "assumed": int(analysis.rows["assumed"].sum()),
                 "survivors": alive.len(),
                 "survivor_median": alive.median(),
                 "survivor_low": alive.min(),
@@ -217,6 +224,7 @@ def summarise_followup(trial: Trial, endpoints: pl.DataFrame) -> pl.DataFrame:
         "reverse_median": pl.Float64,
         "reverse_lower": pl.Float64,
         "reverse_upper": pl.Float64,
+        "assumed": pl.Int64,
         "survivors": pl.Int64,
         "survivor_median": pl.Float64,
         "survivor_low": pl.Float64,
@@ -238,7 +246,7 @@ def followup_table(trial: Trial, endpoints: pl.DataFrame) -> ReportTable:
         rows.append(
             TableRow(
                 (
-                    f"from {row['origin']}" + (f"; {row['variant']}" if row["variant"] else ""),
+                    _counted(row),
                     str(row["n"]),
                     estimate_interval(
                         months["reverse_median"], months["reverse_lower"], months["reverse_upper"]
@@ -249,6 +257,7 @@ def followup_table(trial: Trial, endpoints: pl.DataFrame) -> ReportTable:
                     )
                     if row["survivors"]
                     else "no survivor",
+                    str(row["assumed"]),
                 )
             )
         )
@@ -261,6 +270,7 @@ def followup_table(trial: Trial, endpoints: pl.DataFrame) -> ReportTable:
             TableColumn("Median by reverse Kaplan-Meier (95% CI)", unit="months"),
             TableColumn("Survivors"),
             TableColumn("Median of survivors (range)", unit="months"),
+            TableColumn("Times assumed"),
         ),
         tuple(rows),
         numbers,
