@@ -734,7 +734,7 @@ def marrow() -> Iterable[Row]:
         ("W6", 14, 0, 210, 5, "negative", ""),
         ("W7", -10, 30, 500, 70, "positive", 92),
         ("W7", 14, 7, 500, 40, "positive", 90),
-        ("W7", 40, 45, 500, 80, "positive", 91),
+        ("W7", 40, 60, 500, 80, "positive", 91),
         ("W8", -10, 20, 500, 70, "positive", 96),
         ("W8", 14, 1, 300, 20, "negative", ""),
     ):
@@ -813,6 +813,8 @@ def gvhd() -> Iterable[Row]:
 
 def chimerism() -> Iterable[Row]:
     for patient, day, lineage, percent in (
+        ("W1", 40, "unsorted", 96),
+        ("W1", 40, "cd33", 95),
         ("W1", 47, "unsorted", 97),
         ("W1", 47, "cd3", 99),
         ("W1", 47, "cd33", 97),
