@@ -144,7 +144,7 @@ def _kernel(width: int) -> Kernel:
         ]
     )
     loops = [loop_code(shape) for shape in _shapes(width, explicit, implicit)]
-    engine = _build([text, *loops])
+    engine = build([text, *loops])
     return Kernel(
         width=width,
         explicit_run=engine.get_function_address("explicit_run"),
@@ -207,7 +207,7 @@ def _jacobian_code(width: int, trace: Traced, plan: Elimination) -> str:
     return code.function("jacobian", ["s", "c", "out"], internal=True)
 
 
-def _build(texts: Sequence[str]) -> Any:
+def build(texts: Sequence[str]) -> Any:
     """Machine code for this processor; the engine owns it and must be kept."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()

@@ -147,6 +147,25 @@ def platelet_transfusion(patients: Integers, day: Floats | float, *, rise: float
     return _dose(patients, "P", day, rise)
 
 
+def forced_course(
+    body: Body,
+    *,
+    graft_day: Floats | None,
+    car_t_per_kg: Floats | float = 2e6,
+    cd34_per_kg: Floats | float = 4.8e6,
+    cd3_per_kg: Floats | float = 5.5e8,
+) -> Doses:
+    """All doses of a course that nobody decides on: days -5 to -1, day 0, and the graft if any.
+
+    For checks of the equations and of the solver. Doses per kg are the medians of Hu 2024.
+    """
+    patients = np.arange(len(body.weight_kg))
+    parts = [lymphodepletion(patients, body), car_t_infusion(patients, body, 0.0, car_t_per_kg)]
+    if graft_day is not None:
+        parts.append(graft_infusion(patients, body, graft_day, cd34_per_kg, cd3_per_kg))
+    return join_doses(parts)
+
+
 def give_tocilizumab(states: Floats, patients: Integers, *, blocked: float = 0.8) -> Floats:
     """States in which IL-6 signalling of these patients is blocked by ``blocked``; it wears off."""
     changed = states.copy()

@@ -205,9 +205,9 @@ def _stop_counts(states: Floats, parameters: Floats, start: Floats, stops: Float
     given = np.isfinite(stops)
     counts = given.sum(axis=1)
     late = np.where(given, stops, np.inf)
-    disordered = (np.diff(np.column_stack([start, late]), axis=1) < 0) | (
-        np.diff(given.astype(np.int64), axis=1, prepend=1) > 0
-    )
+    path = np.column_stack([start, late])
+    gap = given[:, 1:] & ~given[:, :-1]
+    disordered = np.column_stack([path[:, 1:] < path[:, :-1], gap])
     rows = np.flatnonzero(disordered.any(axis=1) & np.isfinite(start))
     if rows.size:
         raise ValueError(

@@ -1,0 +1,119 @@
+"""The SBML export: libSBML finds no fault, and libRoadRunner integrates it to the same course."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from graftline.model.parameters import model
+from graftline.model.sbml import Formula, sbml, unit_id
+from tests.model.forced import DECISIONS, START, random_cohort
+from tests.model.peers import worst_relative_error
+from tests.model.test_solver import integrate_exactly
+
+
+def document(cohort, i=0):
+    return sbml(cohort.states[i], cohort.parameters[i], doses=cohort.doses_of(i), start=START)
+
+
+def test_libsbml_finds_no_error_and_no_unit_conflict():
+    libsbml = pytest.importorskip("libsbml", reason="python-libsbml is not installed")
+    read = libsbml.readSBMLFromString(document(random_cohort(1, graft=True)))
+    count = read.checkConsistency()
+    problems = [read.getError(i) for i in range(count)]
+    # 99505: a number in a formula has no unit, so that libSBML cannot be sure; nothing else is left
+    assert {problem.getErrorId() for problem in problems} <= {99505}
+    target = read.getModel()
+    assert target.getNumRules() == 31 + 23
+    assert target.getNumEvents() == 4 * 3 + 1 + 3
+    assert target.getLevel() == 3
+
+
+def test_first_day_doses_are_part_of_the_start():
+    libsbml = pytest.importorskip("libsbml", reason="python-libsbml is not installed")
+    cohort = random_cohort(1, graft=False)
+    target = libsbml.readSBMLFromString(document(cohort)).getModel()
+    assert target.getParameter("V").getValue() == 100.0
+    assert target.getParameter("dose_1_day").getValue() == 1.0
+    assert target.getParameter("TR7").getUnits() == "u_cells_per_uL"
+    assert target.getParameter("F").getUnits() == unit_id("mg")
+
+
+def test_missing_libsbml_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "libsbml", None)
+    with pytest.raises(ImportError, match=r"graftline\[sbml\]"):
+        document(random_cohort(1, graft=False))
+
+
+def test_formulas_keep_their_brackets():
+    # worked
+    a, b, c = Formula("a"), Formula("b"), Formula("c")
+    assert (a * (b + c)).text == "a * (b + c)"
+    assert (a - (b - c)).text == "a - (b - c)"
+    assert (a / (b * c)).text == "a / (b * c)"
+    assert (-(a + b) * c).text == "-(a + b) * c"
+    assert (1.0 - a * b).text == "1.0 - a * b"
+    assert (a * -b).text == "a * -b"
+    assert (2.0 / a + b).text == "2.0 / a + b"
+
+
+def roadrunner_states(cohort, days):
+    """States [patient, day, state] by CVODE; one document, each patient's numbers set in turn."""
+    roadrunner = pytest.importorskip("roadrunner", reason="libroadrunner is not installed")
+    runner = roadrunner.RoadRunner(document(cohort))
+    runner.integrator.relative_tolerance = 1e-10
+    runner.integrator.absolute_tolerance = 1e-40
+    runner.integrator.maximum_num_steps = 1_000_000
+    names = [state.name for state in model().states]
+    runner.timeCourseSelections = ["time", *names]
+    found = np.empty((len(cohort.states), days.size, len(names)))
+    for i in range(len(cohort.states)):
+        runner.resetAll()
+        for name, value in set_values(cohort, i).items():
+            runner[name] = value
+        times = np.unique(np.append(days - START, 0.0))
+        table = np.asarray(runner.simulate(times=times.tolist()))
+        found[i] = table[np.searchsorted(times, days - START), 1:]
+    return found
+
+
+def set_values(cohort, i):
+    """What differs between patients in the exported document, by identifier."""
+    table = model()
+    doses = cohort.doses_of(i)
+    values = dict(zip(table.parameter_index, cohort.parameters[i], strict=True))
+    states = cohort.states[i].copy()
+    first = doses.day <= START
+    np.add.at(states, doses.state[first], doses.amount[first])
+    values |= dict(zip(table.state_index, states, strict=True))
+    order = np.lexsort((doses.state, doses.day))
+    for number, k in enumerate(order[first.sum() :], start=1):
+        values[f"dose_{number}_day"] = doses.day[k] - START
+        values[f"dose_{number}_amount"] = doses.amount[k]
+    return values
+
+
+def days_between_doses():
+    """Whole days may be dose days, on which another program may report either side."""
+    return np.unique(np.round(DECISIONS[DECISIONS > START] + 0.013, 3))
+
+
+@pytest.mark.parametrize("graft", [True, False])
+def test_agrees_with_libroadrunner_on_20_random_patients(graft):
+    cohort = random_cohort(20, graft=graft)
+    check_against_roadrunner(cohort)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("graft", [True, False])
+def test_agrees_with_libroadrunner_on_200_random_patients(graft):
+    cohort = random_cohort(200, graft=graft)
+    check_against_roadrunner(cohort)
+
+
+def check_against_roadrunner(cohort):
+    days = days_between_doses()
+    reference = roadrunner_states(cohort, days)
+    run = integrate_exactly(cohort, days)
+    assert run.failures() == []
+    assert worst_relative_error(run.states, reference).max() < 1e-4
