@@ -290,7 +290,7 @@ def assess(trial: Trial) -> Assessed:
     )
     after = tests.filter(~pl.col("before_hspc"))
     visits = classify_visits(after, profile=trial.protocol.definitions.chimerism)
-    recovery = autologous_answers(_with_relapse(trial, after, grafts))
+    recovery = autologous_answers(tests_with_relapse(trial, after, grafts))
     judged = adjudicated_visits(trial, grafts)
     frames = [
         *_month_results(visits, grafts, source="derived"),
@@ -359,7 +359,8 @@ def _adjudicated_results(judged: pl.DataFrame, grafts: pl.DataFrame) -> list[pl.
     ]
 
 
-def _with_relapse(trial: Trial, tests: pl.DataFrame, grafts: pl.DataFrame) -> pl.DataFrame:
+def tests_with_relapse(trial: Trial, tests: pl.DataFrame, grafts: pl.DataFrame) -> pl.DataFrame:
+    """Tests with ``relapse``: day from HSPC of the first relapse after it, null without."""
     relapses = (
         adjudicated_events(trial, ["relapse", "progression"])
         .filter("occurred")
