@@ -1,0 +1,311 @@
+"""Gate to HSCT, safety list and eligibility: worked examples of the definitions, section 8.1."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+import pytest
+
+from graftline.assess import eligibility, gates, mrd, response
+from graftline.assess.adjudicated import preferred
+from graftline.assess.observe import observe_at
+from graftline.assess.results import combine_results
+from graftline.protocol import shipped_protocol
+from graftline.trial import Trial
+from tests.assess.build import one, small_trial
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    results: pl.DataFrame
+    chosen: pl.DataFrame
+    details: dict[str, pl.DataFrame]
+
+
+def before(trial: Trial) -> Before:
+    done = [response.assess(trial), mrd.assess(trial)]
+    results = combine_results([d.results for d in done])
+    details = {name: frame for d in done for name, frame in d.details.items()}
+    return Before(results, preferred(results, source="adjudicated"), details)
+
+
+def gate_of(trial: Trial) -> dict[str, Any]:
+    return one(gates.assess(trial, before(trial)).results, "gate_to_hsct")
+
+
+def worked(
+    *,
+    blasts: float = 0.0,
+    prior: bool | None = False,
+    car_t_day: float = 13.0,
+    hsct: float | None = 16.0,
+    strategy: str = "all-in-one-2024",
+    more: dict[str, Any] | None = None,
+) -> Trial:
+    """Marrow day 14: cellularity 5 %, ANC 0.1, platelets 12; CAR-T 8e4 copies/ug."""
+    labs = [
+        {"patient": "P1", "day": 14.0, "analyte": a, "value": v}
+        for a, v in (("anc", 0.1), ("platelets", 12.0), ("hemoglobin", 70.0))
+    ]
+    labs.append(
+        {
+            "patient": "P1",
+            "day": car_t_day,
+            "analyte": "car_t_qpcr",
+            "value": 8e4,
+            "lloq": 50.0,
+        }
+    )
+    patients = [
+        {
+            "patient": "P1",
+            "status": "infused",
+            "disease": "AML",
+            "ecog": 1,
+            "cd7_percent_of_blasts": 93.0,
+            "prior_allo_hsct": prior,
+            "marrow_blasts_percent": 36.0,
+        }
+    ]
+    marrow = [{"patient": "P1", "day": 14.0, "blasts_percent": blasts, "cellularity_percent": 5.0}]
+    tables = {"labs": labs, "patients": patients, "marrow": marrow} | (more or {})
+    trial = small_trial(tables, hsct_day=hsct)
+    return replace(trial, protocol=shipped_protocol(strategy))
+
+
+def test_worked_example_meets_the_gate():
+    found = gate_of(worked())
+    assert (found["state"], found["label"], found["day"]) == ("yes", "met", 16.0)
+
+
+def test_prior_allo_hsct_stops_2024_and_not_2025():
+    stopped = gate_of(worked(prior=True))
+    assert (stopped["state"], stopped["flags"]) == ("no", "no_prior_allo_hsct: not met")
+    assert gate_of(worked(prior=True, strategy="all-in-one-2025"))["state"] == "yes"
+
+
+def test_car_t_twelve_days_old_needs_data():
+    found = gate_of(worked(car_t_day=4.0))
+    assert (found["state"], found["reason"]) == ("not_evaluable", "needs_data")
+    assert found["flags"] == "car_t_detectable: unknown"
+
+
+@pytest.mark.parametrize("strategy", ["all-in-one-2024", "all-in-one-2025"])
+def test_seven_percent_blasts_is_no_cri(strategy):
+    assert gate_of(worked(blasts=7.0, strategy=strategy))["state"] == "no"
+
+
+def test_mrd_positive_cri_is_allowed():
+    # Patient 6 of Hu 2024 went on with MRD-positive CRi
+    marrow = [
+        {
+            "patient": "P1",
+            "day": 14.0,
+            "blasts_percent": 1.0,
+            "cellularity_percent": 5.0,
+            "mrd": "positive",
+        }
+    ]
+    assert gate_of(worked(more={"marrow": marrow}))["state"] == "yes"
+
+
+def test_not_recorded_prior_transplant_is_unknown_not_absent():
+    assert gate_of(worked(prior=None))["flags"] == "no_prior_allo_hsct: unknown"
+
+
+@pytest.mark.parametrize(("hsct", "state"), [(28.0, "yes"), (29.0, "not_evaluable")])
+def test_remission_fourteen_days_old_counts_fifteen_does_not(hsct, state):
+    qpcr = [
+        {"patient": "P1", "day": hsct - 1, "analyte": "car_t_flow", "value": 200.0, "lloq": 1.0},
+        *(
+            {"patient": "P1", "day": d, "analyte": a, "value": v}
+            for d in (14.0, hsct)
+            for a, v in (("anc", 0.1), ("platelets", 12.0), ("hemoglobin", 70.0))
+        ),
+    ]
+    assert gate_of(worked(hsct=hsct, more={"labs": qpcr}))["state"] == state
+
+
+def test_without_hsct_the_first_day_on_which_the_gate_was_met():
+    marrow = [
+        {"patient": "P1", "day": d, "blasts_percent": b, "cellularity_percent": 5.0}
+        for d, b in ((10.0, 30.0), (14.0, 1.0), (18.0, 1.0))
+    ]
+    found = gate_of(worked(hsct=None, more={"marrow": marrow}))
+    assert (found["state"], found["day"]) == ("yes", 14.0)
+
+
+def test_every_decision_is_in_the_table():
+    trial = worked()
+    detail = gates.assess(trial, before(trial)).details["gate_criteria"]
+    assert detail["decision_day"].unique().sort().to_list() == [14.0, 16.0]
+    gate = detail.filter(list="gate", decision_day=16.0)
+    assert gate["criterion"].to_list() == [c.id for c in trial.protocol.gate]
+    assert set(gate["met"]) == {"met"}
+    seen = gate.filter(criterion="car_t_detectable").row(0, named=True)
+    assert seen["observed"] == "car_t_detectable = yes (3 d before)"
+    assert seen["record"].startswith("labs row")
+
+
+def test_safety_is_unknown_until_somebody_writes_it_down():
+    trial = worked()
+    done = gates.assess(trial, before(trial))
+    found = one(done.results, "safety_before_hsct")
+    assert (found["state"], found["reason"]) == ("not_evaluable", "needs_data")
+    met = done.details["gate_criteria"].filter(list="safety")["met"]
+    assert set(met) == {"unknown"}
+
+
+def safety(criterion: str, **tables: Any) -> str:
+    trial = worked(more=tables)
+    detail = gates.assess(trial, before(trial)).details["gate_criteria"]
+    return detail.filter(list="safety", criterion=criterion, decision_day=16.0)["met"].item()
+
+
+def infection(**row: Any) -> list[dict[str, Any]]:
+    return [{"patient": "P1", "organism": "E. coli", "kind": "bacteria", **row}]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"start_day": 8.0, "end_day": 20.0, "site": "blood"}, "not met"),
+        ({"start_day": 8.0, "end_day": 12.0, "site": "blood"}, "met"),
+        ({"start_day": 1.0, "end_day": 8.9, "site": "blood"}, "unknown"),  # ended 7.1 d before
+        ({"start_day": 12.0}, "not met"),  # no last day, began four days ago
+        ({"start_day": 2.0}, "unknown"),  # no last day, long ago
+        ({"start_day": 14.0, "end_day": 18.0, "ctcae_grade": 2, "site": "mouth"}, "met"),
+        ({"start_day": 20.0}, "unknown"),  # after the decision
+    ],
+)
+def test_infection(row, expected):
+    assert safety("infection_controlled", infections=infection(**row)) == expected
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([{"occurred": False}], "met"),
+        ([{"day": 1.0, "end_day": 10.0, "grade": 3}], "met"),
+        ([{"day": 1.0, "end_day": 18.0, "grade": 2}], "not met"),
+        ([{"day": 1.0, "end_day": 18.0, "grade": 1}], "met"),
+        ([{"day": 1.0, "grade": 2}], "unknown"),
+        ([{"day": 1.0, "end_day": 4.0, "grade": 2}, {"day": 14.0, "grade": 2}], "unknown"),
+    ],
+)
+def test_crs_as_the_investigator_states_it(events, expected):
+    rows = [{"patient": "P1", "event": "crs", **e} for e in events]
+    assert safety("crs_settled", events=rows) == expected
+
+
+def test_gvhd_stated_for_the_time_after_hspc_says_nothing_about_the_day():
+    row = {"patient": "P1", "event": "acute_gvhd", "occurred": False, "timing": "after HSPC"}
+    assert safety("no_active_gvhd", events=[row]) == "unknown"
+    # Patient 2 of Hu 2024: skin GVHD from day 7 to day 11
+    skin = row | {"occurred": True, "timing": "before HSPC", "day": 7.0, "end_day": 11.0}
+    assert safety("no_active_gvhd", events=[skin]) == "met"
+
+
+@pytest.mark.parametrize(
+    ("cleared", "antibodies", "ready", "free"),
+    [
+        (True, False, "met", "met"),
+        (False, True, "not met", "not met"),
+        (None, None, "unknown", "unknown"),
+    ],
+)
+def test_donor(cleared, antibodies, ready, free):
+    donors = [
+        {
+            "patient": "P1",
+            "donor": "D1",
+            "role": "hspc",
+            "cleared": cleared,
+            "donor_specific_antibodies": antibodies,
+        }
+    ]
+    assert safety("donor_ready", donors=donors) == ready
+    assert safety("no_donor_specific_antibodies", donors=donors) == free
+
+
+def test_one_donor_not_examined_leaves_it_open():
+    donors = [
+        {"patient": "P1", "donor": d, "role": "hspc", "cleared": c}
+        for d, c in (("D1", True), ("D2", None))
+    ]
+    assert safety("donor_ready", donors=donors) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("changed", "state"),
+    [
+        ({}, "yes"),
+        ({"ecog": 3}, "no"),
+        ({"cd7_percent_of_blasts": 80.0}, "yes"),
+        ({"cd7_percent_of_blasts": 79.9}, "no"),
+        ({"disease": None}, "not_evaluable"),
+    ],
+)
+def test_eligibility(changed, state):
+    trial = worked()
+    patients = trial.patients.with_columns(**{k: pl.lit(v) for k, v in changed.items()})
+    trial = replace(trial, tables={**trial.tables, "patients": patients})
+    assert one(eligibility.assess(trial, before(trial)).results, "eligibility")["state"] == state
+
+
+def test_screened_patients_are_asked_too():
+    trial = worked(
+        more={
+            "patients": [
+                {"patient": p, "status": s, "ecog": 4}
+                for p, s in (("P1", "infused"), ("P2", "screened"))
+            ]
+        }
+    )
+    found = eligibility.assess(trial, before(trial)).results
+    assert found["patient"].to_list() == ["P1", "P2"]
+    assert set(found["state"]) == {"no"}
+
+
+def test_nothing_is_observed_from_the_future():
+    trial = worked()
+    days = pl.DataFrame({"patient": ["P1", "P1"], "decision_day": [12.0, 13.0]})
+    seen = observe_at(trial, before(trial), days, variables=["car_t_detectable", "response"])
+    assert seen["car_t_detectable"].to_list() == [None, True]
+    assert seen["response"].to_list() == [None, None]
+
+
+def test_positive_qpcr_too_old_leaves_the_question_open():
+    # flow is the less sensitive assay: its negative does not answer for qPCR
+    labs = [
+        {"patient": "P1", "day": 4.0, "analyte": "car_t_qpcr", "value": 8e4, "lloq": 50.0},
+        {"patient": "P1", "day": 15.0, "analyte": "car_t_flow", "value": 0.0, "lloq": 1.0},
+    ]
+    trial = worked(more={"labs": labs})
+    days = pl.DataFrame({"patient": ["P1"], "decision_day": [16.0]})
+    seen = observe_at(trial, before(trial), days, variables=["car_t_detectable"])
+    assert (seen["car_t_detectable"].item(), seen["car_t_detectable_age_days"].item()) == (
+        True,
+        12.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "expected"),
+    [(50.0, "quantified", True), (49.0, "quantified", False), (50.0, "below", False)],
+)
+def test_detectable_means_at_least_the_limit_of_quantification(value, limit, expected):
+    labs = [
+        {
+            "patient": "P1",
+            "day": 15.0,
+            "analyte": "car_t_qpcr",
+            "value": value,
+            "lloq": 50.0,
+            "quantification": limit,
+        }
+    ]
+    trial = worked(more={"labs": labs})
+    days = pl.DataFrame({"patient": ["P1"], "decision_day": [16.0]})
+    seen = observe_at(trial, before(trial), days, variables=["car_t_detectable"])
+    assert seen["car_t_detectable"].item() is expected
