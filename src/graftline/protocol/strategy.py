@@ -93,7 +93,11 @@ class Endpoint(_Frozen):
 
 
 class StoppingRule(_Frozen):
-    """Bayesian monitoring of one toxicity: stop when P(rate > limit | data) >= cutoff."""
+    """Bayesian monitoring of one toxicity: stop when P(rate > limit | data) >= cutoff.
+
+    ``event`` is one of those ``graftline.assess.monitoring`` knows, counted from ``origin`` and
+    within ``window_days``.
+    """
 
     id: str
     event: str
@@ -103,6 +107,7 @@ class StoppingRule(_Frozen):
     first_look: int = 1
     maximum_n: int
     window_days: float
+    origin: Literal["car_t", "hspc"] = "car_t"
     source: str
 
 
@@ -133,7 +138,11 @@ class Definitions(_Frozen):
 
 
 class Protocol(_Frozen):
-    """One treatment strategy, whole."""
+    """One treatment strategy, whole.
+
+    ``not_stated`` names the parts that the strategy has and its sources do not tell
+    (``lymphodepletion``, ``graft.conditioning``): an empty list there means unknown, not none.
+    """
 
     name: str
     title: str
@@ -152,4 +161,5 @@ class Protocol(_Frozen):
     definitions: Definitions = Definitions()
     endpoints: dict[str, Endpoint] = {}
     stopping: tuple[StoppingRule, ...] = ()
+    not_stated: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
