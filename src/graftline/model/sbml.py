@@ -226,7 +226,10 @@ def _write_rules(target: Any, library: Any) -> None:
 
 def _math(library: Any, value: Operand) -> Any:
     text = formula(value).text
-    tree = library.parseL3Formula(text)
+    settings = library.L3ParserSettings()
+    # else the parameter pI would be read as the number pi
+    settings.setComparisonCaseSensitivity(library.L3P_COMPARE_BUILTINS_CASE_SENSITIVE)
+    tree = library.parseL3FormulaWithSettings(text, settings)
     if tree is None:
         raise ValueError(f"SBML cannot read {text!r}: {library.getLastParseL3Error()}")
     return tree
