@@ -1,0 +1,195 @@
+"""FCS files into samples: named channels, linear values, spillover, findings."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graftline.assays.flow.fcs_data import (
+    Floats,
+    Parameter,
+    byte_order_finding,
+    event_type,
+    linear_values,
+    locate_data,
+    read_parameters,
+)
+from graftline.assays.flow.fcs_segments import read_segments, unreadable
+from graftline.assays.flow.spillover import Spillover, read_spillover
+from graftline.problems import InputError, Problem, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSample:
+    """One FCS file.
+
+    ``channels`` are unique names: the second ``FSC-A`` of a file is ``FSC-A (2)``. ``raw`` holds
+    the events as they lie in the file; `channel_values` brings one channel to the linear scale.
+    """
+
+    name: str
+    version: str
+    channels: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    raw: NDArray[np.void]
+    time_step: float
+    spillover: Spillover | None
+    keywords: Mapping[str, str]
+    problems: tuple[Problem, ...]
+
+    @property
+    def events(self) -> int:
+        """Number of events."""
+        return int(self.raw.size)
+
+
+def read_fcs(path: str | Path) -> FlowSample:
+    """An FCS 2.0, 3.0, 3.1 or 3.2 file.
+
+    Offsets that disagree or are one byte off, duplicate channel names, an unreadable time step and
+    events that are not numbers are read and reported in ``problems``.
+
+    Raises
+    ------
+    InputError
+        Absent or empty, not FCS, truncated, offsets past the end, byte order that gives impossible
+        values, histogram or ASCII data.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise unreadable(path, "a file; check the name and the folder")
+    content = path.read_bytes()
+    segments = read_segments(path, content)
+    parameters = read_parameters(path, segments.keywords)
+    layout = event_type(path, segments.keywords, parameters)
+    begin, total, problems = locate_data(path, segments, len(content), layout.itemsize)
+    raw = np.frombuffer(content, dtype=layout, count=total, offset=begin)
+    wrong_order = byte_order_finding(path, parameters, raw)
+    if wrong_order is not None:
+        raise InputError([wrong_order])
+    channels, doubled = _unique_names(path, parameters)
+    spillover, spill_problems = read_spillover(path, segments.keywords, channels)
+    step, step_problems = _time_step(path, segments.keywords)
+    problems += [*doubled, *spill_problems, *step_problems]
+    problems += _remarks(path, segments.keywords, parameters, raw)
+    return FlowSample(
+        path.name,
+        segments.version,
+        channels,
+        tuple(parameters),
+        raw,
+        step,
+        spillover,
+        segments.keywords,
+        tuple(problems),
+    )
+
+
+def channel_index(sample: FlowSample, name: str) -> int:
+    """Position of a channel given by its name, or by its marker where only one has it.
+
+    Raises
+    ------
+    InputError
+        No such channel, or several; the channels are listed.
+    """
+    for labels in (
+        list(sample.channels),
+        [p.marker for p in sample.parameters],
+        [c.upper() for c in sample.channels],
+    ):
+        wanted = name.upper() if labels == [c.upper() for c in sample.channels] else name
+        if labels.count(wanted) == 1 and f"{name} (2)" not in sample.channels:
+            return labels.index(wanted)
+    several = f"{name} (2)" in sample.channels
+    listed = ", ".join(
+        f"{c} ({p.marker})" if p.marker else c
+        for c, p in zip(sample.channels, sample.parameters, strict=True)
+    )
+    remedy = f"name one of: {listed}"
+    expected = "a channel name that occurs once" if several else "a channel of the file"
+    raise InputError([Problem(sample.name, expected, remedy, found=name)])
+
+
+def channel_values(sample: FlowSample, name: str) -> Floats:
+    """Values of one channel on the linear scale, shape (events,).
+
+    Raises
+    ------
+    InputError
+        No such channel.
+    """
+    index = channel_index(sample, name)
+    parameter = sample.parameters[index]
+    raw = sample.raw[f"p{parameter.number}"]
+    if parameter.name.upper() == "TIME":
+        # $TIMESTEP takes the place of the gain, which BD software also writes for time.
+        return linear_values(replace(parameter, gain=1.0), raw) * sample.time_step
+    return linear_values(parameter, raw)
+
+
+def _unique_names(path: Path, parameters: list[Parameter]) -> tuple[tuple[str, ...], list[Problem]]:
+    seen: Counter[str] = Counter()
+    names = []
+    for parameter in parameters:
+        seen[parameter.name] += 1
+        again = seen[parameter.name]
+        names.append(parameter.name if again == 1 else f"{parameter.name} ({again})")
+    expected = "each channel name once; the second one is called 'name (2)' here"
+    remedy = "name the channel you mean in gates by that name or by its marker"
+    return tuple(names), [
+        Problem(path.name, expected, remedy, severity=Severity.WARNING, found=name)
+        for name, times in seen.items()
+        if times > 1
+    ]
+
+
+def _time_step(path: Path, keywords: Mapping[str, str]) -> tuple[float, list[Problem]]:
+    text = keywords.get("$TIMESTEP", "").strip()
+    if not text:
+        return 1.0, []
+    try:
+        return float(text), []
+    except ValueError:
+        return 1.0, [
+            Problem(
+                path.name,
+                "seconds in $TIMESTEP; the time channel stays in ticks",
+                "nothing to do unless a gate uses time",
+                severity=Severity.WARNING,
+                found=text,
+            )
+        ]
+
+
+def _remarks(
+    path: Path,
+    keywords: Mapping[str, str],
+    parameters: list[Parameter],
+    raw: NDArray[np.void],
+) -> list[Problem]:
+    remarks: list[tuple[str, str, str, str | None]] = []
+    if raw.size == 0:
+        remarks.append(("at least one event", "0 events", "acquire or export again", None))
+    if keywords.get("$NEXTDATA", "0").strip() not in ("", "0"):
+        found = "a second data set"
+        remarks.append(("one data set; only the first was read", found, "split the file", None))
+    for parameter in parameters:
+        if parameter.kind == "I":
+            continue
+        if parameter.decades > 0:
+            found = f"{parameter.decades:g} decades for floating-point data"
+            remedy = "values were taken as linear, as the standard has it"
+            remarks.append(("$PnE 0,0", found, remedy, parameter.name))
+        bad = int((~np.isfinite(raw[f"p{parameter.number}"])).sum())
+        if bad:
+            found = f"{bad} of {raw.size} events"
+            remedy = "these events fall outside every gate on this channel"
+            remarks.append(("numbers, not NaN or infinite", found, remedy, parameter.name))
+    return [
+        Problem(path.name, expected, remedy, Severity.WARNING, column=column, found=found)
+        for expected, found, remedy, column in remarks
+    ]

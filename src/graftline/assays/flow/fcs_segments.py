@@ -1,0 +1,115 @@
+"""HEADER and TEXT of an FCS file, versions 2.0 to 3.2."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from graftline.problems import InputError, Problem, Severity
+
+_HEADER_BYTES = 58
+_VERSIONS = ("FCS2.0", "FCS3.0", "FCS3.1", "FCS3.2")
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """Version, keywords (upper case) and the data offsets that the HEADER states."""
+
+    version: str
+    keywords: Mapping[str, str]
+    header_data: tuple[int, int]
+
+
+def read_segments(path: Path, content: bytes) -> Segments:
+    """HEADER and TEXT; offsets are judged against the file's real length.
+
+    Raises
+    ------
+    InputError
+        Not FCS, cut inside HEADER or TEXT, offsets that are no numbers or point past the end.
+    """
+    version = content[:6].decode("latin-1")
+    if version not in _VERSIONS:
+        found = content[:6].decode("latin-1").encode("unicode_escape").decode()
+        raise unreadable(path, "an FCS file of version 2.0, 3.0, 3.1 or 3.2", found=found)
+    if len(content) < _HEADER_BYTES:
+        raise unreadable(path, f"a header of {_HEADER_BYTES} bytes", found=f"{len(content)} bytes")
+    offsets = [_offset(path, content[at : at + 8]) for at in range(10, 42, 8)]
+    begin, end = offsets[0], offsets[1]
+    if not _HEADER_BYTES <= begin < end or end >= len(content):
+        place = f"bytes {begin} to {end} of {len(content)}"
+        raise unreadable(path, "a TEXT segment inside the file", found=place)
+    keywords = _keywords(path, content[begin : end + 1])
+    keywords = {**_supplement(path, content, keywords), **keywords}
+    return Segments(version, keywords, (offsets[2], offsets[3]))
+
+
+def _offset(path: Path, field: bytes) -> int:
+    text = field.decode("latin-1").strip()
+    if not text:
+        return 0
+    if not text.isdecimal() or not text.isascii():
+        raise unreadable(path, "whole numbers as offsets in the header", found=text)
+    return int(text)
+
+
+def _supplement(path: Path, content: bytes, keywords: Mapping[str, str]) -> dict[str, str]:
+    begin, end = (
+        int(text) if (text := keywords.get(name, "0").strip()).isascii() and text.isdigit() else 0
+        for name in ("$BEGINSTEXT", "$ENDSTEXT")
+    )
+    # Many writers repeat the primary TEXT's offsets here, or point to a byte of padding.
+    if begin < _HEADER_BYTES or end <= begin + 1 or end >= len(content):
+        return {}
+    return _pairs(_split_escaped(*_body(content[begin : end + 1]))) or {}
+
+
+def _body(segment: bytes) -> tuple[str, str]:
+    try:
+        text = segment.decode("utf-8")
+    except UnicodeDecodeError:
+        text = segment.decode("latin-1")
+    return text[1:].rstrip("\x00 \r\n"), text[0]
+
+
+def _keywords(path: Path, segment: bytes) -> dict[str, str]:
+    body, delimiter = _body(segment)
+    readings = [_pairs(_split_escaped(body, delimiter))]
+    if delimiter * 2 in body:
+        # The standard doubles a delimiter inside a value and forbids empty values; CellQuest
+        # leaves values empty. The reading that names more parameters is the right one.
+        readings.append(_pairs(body.removesuffix(delimiter).split(delimiter)))
+    best = max((r for r in readings if r is not None), key=_named, default={})
+    if "$PAR" not in best:
+        raise unreadable(path, "keywords and values in TEXT, $PAR among them", found=body[:40])
+    return best
+
+
+def _named(keywords: Mapping[str, str]) -> int:
+    return sum(re.fullmatch(r"\$P\d+[NBRE]", name) is not None for name in keywords)
+
+
+def _split_escaped(body: str, delimiter: str) -> list[str]:
+    mark = re.escape(delimiter)
+    # A doubled delimiter is one inside a token; read from the left, as the standard does.
+    tokens: list[str] = re.findall(
+        f"((?:[^{mark}]|{mark}{mark})*){mark}", body.rstrip(delimiter) + delimiter
+    )
+    return [token.replace(delimiter * 2, delimiter) for token in tokens]
+
+
+def _pairs(tokens: list[str]) -> dict[str, str] | None:
+    if not tokens:
+        return None
+    if len(tokens) % 2:
+        tokens = [*tokens, ""] if tokens[-1].startswith("$") else tokens[:-1]
+    names = [name.strip().upper() for name in tokens[::2]]
+    return dict(zip(names, tokens[1::2], strict=True))
+
+
+def unreadable(path: Path, expected: str, *, found: str | None = None) -> InputError:
+    """An FCS file that stops at a finding."""
+    remedy = "export the file again from the cytometer, or copy it again if it was cut short"
+    return InputError(
+        [Problem(path.name, expected, remedy, severity=Severity.UNREADABLE, found=found)]
+    )

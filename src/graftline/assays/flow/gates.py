@@ -1,0 +1,208 @@
+"""Gates applied to a sample: which events lie inside, how many, how bright."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numba import njit
+from numpy.typing import NDArray
+
+from graftline.assays.flow.fcs import FlowSample, channel_index, channel_values
+from graftline.assays.flow.gating_file import Dimension, Gate, Gating
+from graftline.assays.flow.scales import apply_scale
+from graftline.assays.flow.spillover import Spillover, read_spillover_csv
+from graftline.problems import InputError, Problem
+
+Floats = NDArray[np.float64]
+Inside = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class GatedSample:
+    """A sample with the events inside every gate; ``all`` is every event."""
+
+    sample: FlowSample
+    gating: Gating
+    spillover: Spillover | None
+    inside: dict[str, Inside]
+
+
+def gate_sample(sample: FlowSample, gating: Gating) -> GatedSample:
+    """Events of a sample inside every gate of a gating file.
+
+    Boxes hold ``min <= value < max`` as in GatingML 2.0; polygons and ellipses their edge. NaN is
+    in no gate, and ``none_of`` counts only events whose values are known: those of the parent.
+
+    Raises
+    ------
+    InputError
+        Channels that the sample does not have, all of them; a matrix that does not fit it.
+    """
+    spillover = choose_spillover(sample, gating)
+    _check_channels(sample, gating)
+    inside: dict[str, Inside] = {"all": np.ones(sample.events, dtype=np.bool_)}
+    axes: dict[Dimension, Floats] = {}
+    for gate in gating.gates:
+        within = inside[gate.parent or "all"]
+        for axis in gate.dimensions:
+            key = Dimension(axis.channel, axis.scale, compensated=axis.compensated)
+            if key not in axes:
+                axes[key] = axis_values(sample, gating, spillover, key)
+        values = [
+            axes[Dimension(d.channel, d.scale, compensated=d.compensated)] for d in gate.dimensions
+        ]
+        inside[gate.name] = within & _events_inside(gate, values, inside)
+    return GatedSample(sample, gating, spillover, inside)
+
+
+def choose_spillover(sample: FlowSample, gating: Gating) -> Spillover | None:
+    """The matrix that the gating file asks for.
+
+    Raises
+    ------
+    InputError
+        A CSV matrix names detectors that the sample does not have.
+    """
+    if gating.matrix == "none":
+        return None
+    if gating.matrix == "file":
+        return sample.spillover
+    matrix = read_spillover_csv(gating.matrix)
+    names = tuple(sample.channels[channel_index(sample, name)] for name in matrix.detectors)
+    return Spillover(names, matrix.matrix)
+
+
+def axis_values(
+    sample: FlowSample, gating: Gating, spillover: Spillover | None, axis: Dimension
+) -> Floats:
+    """Values of one gate axis: linear, compensated where the matrix has the channel, scaled."""
+    channel = sample.channels[channel_index(sample, axis.channel)]
+    if axis.compensated and spillover is not None and channel in spillover.detectors:
+        values = _compensated(sample, spillover, channel)
+    else:
+        values = channel_values(sample, channel)
+    return values if axis.scale is None else apply_scale(values, gating.scales[axis.scale])
+
+
+def _compensated(sample: FlowSample, spillover: Spillover, channel: str) -> Floats:
+    """One column of events times the inverse matrix: the others are not needed."""
+    unit = np.zeros(len(spillover.detectors))
+    unit[spillover.detectors.index(channel)] = 1.0
+    weights = np.linalg.solve(spillover.matrix, unit)
+    total = np.zeros(sample.events)
+    for detector, weight in zip(spillover.detectors, weights, strict=True):
+        if weight != 0.0:
+            total += weight * channel_values(sample, detector)
+    return total
+
+
+def _check_channels(sample: FlowSample, gating: Gating) -> None:
+    problems: list[Problem] = []
+    for name in dict.fromkeys(d.channel for gate in gating.gates for d in gate.dimensions):
+        try:
+            channel_index(sample, name)
+        except InputError as absent:
+            problems.extend(absent.problems)
+    if problems:
+        raise InputError(problems)
+
+
+def _events_inside(gate: Gate, values: list[Floats], inside: dict[str, Inside]) -> Inside:
+    if gate.kind == "all_of":
+        return np.asarray(np.stack([inside[name] for name in gate.gates]).all(axis=0))
+    if gate.kind in ("any_of", "none_of"):
+        any_of = np.asarray(np.stack([inside[name] for name in gate.gates]).any(axis=0))
+        return any_of if gate.kind == "any_of" else ~any_of
+    if gate.kind == "vertices":
+        return _in_polygon(values[0], values[1], np.array(gate.vertices))
+    if gate.kind == "covariance":
+        offset = np.stack(values) - np.array(gate.centre)[:, None]
+        inverse = np.linalg.inv(np.array(gate.covariance))
+        distance = np.einsum("ie,ij,je->e", offset, inverse, offset)
+        return np.asarray(distance <= gate.distance_square)
+    result = np.ones(values[0].shape, dtype=np.bool_)
+    for axis, column in zip(gate.dimensions, values, strict=True):
+        if axis.min is not None:
+            result &= column >= axis.min
+        if axis.max is not None:
+            result &= column < axis.max
+        if axis.min is None and axis.max is None:
+            result &= ~np.isnan(column)
+    return result
+
+
+@njit(cache=True)
+def _in_polygon(x: Floats, y: Floats, vertices: Floats) -> Inside:
+    """Non-zero winding number, or on an edge."""
+    inside = np.zeros(x.size, dtype=np.bool_)
+    n = vertices.shape[0]
+    for e in range(x.size):
+        winding = 0
+        for i in range(n):
+            x0, y0 = vertices[i, 0], vertices[i, 1]
+            x1, y1 = vertices[(i + 1) % n, 0], vertices[(i + 1) % n, 1]
+            side = (x1 - x0) * (y[e] - y0) - (x[e] - x0) * (y1 - y0)
+            within_box = min(x0, x1) <= x[e] <= max(x0, x1) and min(y0, y1) <= y[e] <= max(y0, y1)
+            if side == 0 and within_box:
+                winding = 1
+                break
+            if y0 <= y[e] < y1 and side > 0:
+                winding += 1
+            elif y1 <= y[e] < y0 and side < 0:
+                winding -= 1
+        inside[e] = winding != 0
+    return inside
+
+
+def count_gates(gated: GatedSample) -> pl.DataFrame:
+    """Events in every gate.
+
+    Returns
+    -------
+    DataFrame [sample, gate, parent, events, parent_events, percent_of_parent, percent_of_all]
+        Gates in the order of the file, ``all`` first; a percentage of nothing is null.
+    """
+    counts = {name: int(inside.sum()) for name, inside in gated.inside.items()}
+    parents = {gate.name: gate.parent or "all" for gate in gated.gating.gates}
+    table = pl.DataFrame(
+        {
+            "gate": list(counts),
+            "parent": [parents.get(name) for name in counts],
+            "events": list(counts.values()),
+            "parent_events": [counts[parents[n]] if n in parents else None for n in counts],
+        },
+        schema_overrides={"events": pl.Int64, "parent_events": pl.Int64, "parent": pl.String},
+    )
+    events, parent = pl.col("events"), pl.col("parent_events")
+    total = counts["all"]
+    return table.select(
+        pl.lit(gated.sample.name).alias("sample"),
+        *table.columns,
+        pl.when(parent > 0).then(100 * events / parent).alias("percent_of_parent"),
+        pl.when(pl.lit(total > 0)).then(100 * events / max(total, 1)).alias("percent_of_all"),
+    )
+
+
+def median_intensity(gated: GatedSample, *, gate: str, channels: list[str]) -> pl.DataFrame:
+    """Median fluorescence of the events of a gate, linear and compensated.
+
+    Returns
+    -------
+    DataFrame [sample, gate, channel, events, median]
+        ``median`` null for no events. Values that are not numbers are left out.
+    """
+    inside = gated.inside[gate]
+    rows = []
+    for channel in channels:
+        values = axis_values(gated.sample, gated.gating, gated.spillover, Dimension(channel))
+        known = values[inside & ~np.isnan(values)]
+        median = float(np.median(known)) if known.size else None
+        rows.append((gated.sample.name, gate, channel, int(known.size), median))
+    schema = {
+        "sample": pl.String,
+        "gate": pl.String,
+        "channel": pl.String,
+        "events": pl.Int64,
+        "median": pl.Float64,
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row")

@@ -1,0 +1,285 @@
+"""The gating file: compensation, scales and gates as a person writes them in TOML."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from graftline.assays.flow.scales import Scale, scale_fault
+from graftline.problems import InputError, Problem
+
+ROLES = (
+    "leukocytes",
+    "beads",
+    "nucleated",
+    "car_t",
+    "car_negative_t",
+    "cd7_positive_t",
+    "cd7_negative_t",
+    "blasts",
+    "cd7_positive_blasts",
+    "mrd",
+)
+_DIMENSION_KEYS = {"channel", "scale", "min", "max", "compensated"}
+_GATE_KEYS = {
+    "name",
+    "parent",
+    "bounds",
+    "x",
+    "y",
+    "vertices",
+    "centre",
+    "covariance",
+    "distance_square",
+    "all_of",
+    "any_of",
+    "none_of",
+}
+_KINDS = ("bounds", "vertices", "covariance", "all_of", "any_of", "none_of")
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One axis of a gate; a bound is None where the gate is open. ``min <= value < max``."""
+
+    channel: str
+    scale: str | None = None
+    min: float | None = None
+    max: float | None = None
+    compensated: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A gate: a box, a polygon, an ellipse, or a combination of other gates.
+
+    ``kind`` is ``bounds``, ``vertices``, ``covariance``, ``all_of``, ``any_of`` or ``none_of``.
+    """
+
+    name: str
+    parent: str | None
+    kind: str
+    dimensions: tuple[Dimension, ...] = ()
+    vertices: tuple[tuple[float, float], ...] = ()
+    centre: tuple[float, ...] = ()
+    covariance: tuple[tuple[float, ...], ...] = ()
+    distance_square: float = 1.0
+    gates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gating:
+    """A gating file: matrix (``file``, ``none`` or a CSV path), scales, gates in order, roles."""
+
+    file: str
+    matrix: str
+    scales: Mapping[str, Scale]
+    gates: tuple[Gate, ...]
+    roles: Mapping[str, str]
+
+
+def read_gating(path: str | Path) -> Gating:
+    """A gating file.
+
+    Raises
+    ------
+    InputError
+        Not TOML, unknown keys or scales, parents that are not gates above, bad shapes; all
+        problems at once.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text("utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        remedy = "mend the line named, or start from the example in the documentation"
+        raise InputError([Problem(path.name, f"a TOML file ({fault})", remedy)]) from None
+    gating = parse_gating(content, file=path.name)
+    if gating.matrix in ("file", "none"):
+        return gating
+    matrix = str((path.parent / gating.matrix).resolve())
+    return Gating(gating.file, matrix, gating.scales, gating.gates, gating.roles)
+
+
+def parse_gating(content: Mapping[str, Any], *, file: str = "gating") -> Gating:
+    """Gates from the parsed TOML; relative matrix paths stay as written.
+
+    Raises
+    ------
+    InputError
+        As `read_gating`.
+    """
+    faults: list[tuple[str, str]] = []
+    _unknown(faults, "the file", content, {"compensation", "scales", "gates", "roles"})
+    compensation = content.get("compensation", {})
+    _unknown(faults, "[compensation]", compensation, {"matrix"})
+    scales = {
+        name: scale
+        for name, given in content.get("scales", {}).items()
+        if (scale := _scale(faults, name, given)) is not None
+    }
+    gates: list[Gate] = []
+    if not content.get("gates"):
+        faults.append(("[[gates]]", "at least one gate"))
+    for number, given in enumerate(content.get("gates", ()), start=1):
+        gate = _gate(faults, number, given, scales, [g.name for g in gates])
+        if gate is not None:
+            gates.append(gate)
+    roles = content.get("roles", {})
+    _roles(faults, roles, [g.name for g in gates])
+    if faults:
+        raise InputError(
+            Problem(file, expected, f"correct {place}", column=place) for place, expected in faults
+        )
+    return Gating(file, str(compensation.get("matrix", "file")), scales, tuple(gates), dict(roles))
+
+
+def _unknown(
+    faults: list[tuple[str, str]], place: str, given: Mapping[str, Any], known: set[str]
+) -> None:
+    faults.extend(
+        (place, f"only the keys {', '.join(sorted(known))}; not {key!r}")
+        for key in given
+        if key not in known
+    )
+
+
+def _roles(faults: list[tuple[str, str]], roles: Mapping[str, Any], names: Sequence[str]) -> None:
+    _unknown(faults, "[roles]", roles, set(ROLES))
+    faults.extend(
+        ("[roles]", f"a gate of this file for {role}, not {gate!r}")
+        for role, gate in roles.items()
+        if gate not in names and gate != "all"
+    )
+
+
+def _scale(faults: list[tuple[str, str]], name: str, given: Mapping[str, Any]) -> Scale | None:
+    place = f"[scales.{name}]"
+    known = {field.name for field in fields(Scale)}
+    _unknown(faults, place, given, known)
+    kinds = ("logicle", "asinh", "fasinh", "log", "linear")
+    if given.get("kind") not in kinds:
+        faults.append((place, f"kind: one of {', '.join(kinds)}"))
+        return None
+    numbers = {key: value for key, value in given.items() if key in known and key != "kind"}
+    if not all(_is_number(value) for value in numbers.values()):
+        faults.append((place, "numbers for t, w, m, a and cofactor"))
+        return None
+    scale = Scale(given["kind"], **numbers)
+    fault = scale_fault(scale)
+    if fault is not None:
+        faults.append((place, fault))
+    return scale
+
+
+def _gate(
+    faults: list[tuple[str, str]],
+    number: int,
+    given: Mapping[str, Any],
+    scales: Mapping[str, Scale],
+    above: Sequence[str],
+) -> Gate | None:
+    name = given.get("name")
+    place = f"gate {name or number}"
+    if not isinstance(name, str) or not name or name == "all":
+        faults.append((place, "a name other than 'all'"))
+        return None
+    _unknown(faults, place, given, _GATE_KEYS)
+    if name in above:
+        faults.append((place, "each name once"))
+    parent = given.get("parent")
+    if parent is not None and parent not in above:
+        faults.append((place, f"a parent that is a gate above it, not {parent!r}"))
+    kinds = [kind for kind in _KINDS if kind in given]
+    if len(kinds) != 1:
+        faults.append((place, f"exactly one of {', '.join(_KINDS)}"))
+        return None
+    shape = _shape(faults, place, kinds[0], given, above)
+    if shape is None:
+        return Gate(name, parent, kinds[0])
+    faults.extend(
+        (place, f"a scale defined under [scales], not {d.scale!r}")
+        for d in shape.get("dimensions", ())
+        if d.scale is not None and d.scale not in scales
+    )
+    return Gate(name, parent, kinds[0], **shape)
+
+
+def _shape(
+    faults: list[tuple[str, str]],
+    place: str,
+    kind: str,
+    given: Mapping[str, Any],
+    above: Sequence[str],
+) -> dict[str, Any] | None:
+    if kind in ("all_of", "any_of", "none_of"):
+        others = given[kind]
+        absent = [o for o in others if o not in above] if isinstance(others, list) else [others]
+        if absent or not others:
+            faults.append((place, f"{kind}: a list of gates above it, not {absent}"))
+        return {"gates": tuple(others)} if not absent else None
+    given_dimensions = given[kind] if kind == "bounds" else [given.get("x"), given.get("y")]
+    dimensions = _dimensions(faults, place, given_dimensions)
+    if dimensions is None or kind == "bounds":
+        return None if dimensions is None else {"dimensions": dimensions}
+    if kind == "vertices":
+        vertices = _pairs(given["vertices"])
+        if vertices is None or len(vertices) < 3:
+            faults.append((place, "vertices: at least three pairs of numbers"))
+            return None
+        return {"dimensions": dimensions, "vertices": vertices}
+    centre, covariance = given.get("centre"), _pairs(given["covariance"])
+    if not _numbers(centre, 2) or covariance is None or len(covariance) != 2:
+        faults.append((place, "centre: two numbers; covariance: two rows of two numbers"))
+        return None
+    distance = given.get("distance_square", 1.0)
+    (a, b), (c, d) = covariance
+    if not (_is_number(distance) and distance > 0 and b == c and a > 0 and a * d > b * c):
+        faults.append((place, "a symmetric positive covariance and distance_square > 0"))
+        return None
+    return {
+        "dimensions": dimensions,
+        "centre": tuple(float(x) for x in given["centre"]),
+        "covariance": covariance,
+        "distance_square": float(distance),
+    }
+
+
+def _dimensions(
+    faults: list[tuple[str, str]], place: str, given: object
+) -> tuple[Dimension, ...] | None:
+    if not isinstance(given, list) or not given or not all(isinstance(d, dict) for d in given):
+        faults.append((place, 'axes such as { channel = "CD3", scale = "fluor", min = 0.4 }'))
+        return None
+    dimensions = []
+    for axis in given:
+        _unknown(faults, place, axis, _DIMENSION_KEYS)
+        bounds = [axis.get(end) for end in ("min", "max")]
+        sound = isinstance(axis.get("channel"), str) and all(
+            b is None or _is_number(b) for b in bounds
+        )
+        if not sound:
+            faults.append((place, "a channel name, and numbers for min and max"))
+            return None
+        low, high = (None if b is None else float(b) for b in bounds)
+        if low is not None and high is not None and low >= high:
+            faults.append((place, f"min below max for {axis['channel']}"))
+        compensated = axis.get("compensated", True)
+        dimensions.append(
+            Dimension(axis["channel"], axis.get("scale"), low, high, bool(compensated))
+        )
+    return tuple(dimensions)
+
+
+def _pairs(given: object) -> tuple[tuple[float, float], ...] | None:
+    if not isinstance(given, list) or not all(_numbers(pair, 2) for pair in given):
+        return None
+    return tuple((float(x), float(y)) for x, y in given)
+
+
+def _numbers(given: object, count: int) -> bool:
+    return isinstance(given, list) and len(given) == count and all(_is_number(x) for x in given)
+
+
+def _is_number(given: object) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)

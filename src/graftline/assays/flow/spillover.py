@@ -1,0 +1,138 @@
+"""Spillover matrices: from FCS keywords or CSV, and compensation by them."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graftline.problems import InputError, Problem, Severity
+
+Floats = NDArray[np.float64]
+_KEYWORDS = ("$SPILLOVER", "SPILLOVER", "SPILL", "$SPILL", "$COMP", "COMP")
+
+
+@dataclass(frozen=True, slots=True)
+class Spillover:
+    """Share of each detector's dye (row) that other detectors (columns) see; diagonal 1."""
+
+    detectors: tuple[str, ...]
+    matrix: Floats
+
+
+def read_spillover(
+    path: Path, keywords: Mapping[str, str], channels: Sequence[str]
+) -> tuple[Spillover | None, list[Problem]]:
+    """The matrix of an FCS file under any of its keyword spellings, None if it has none.
+
+    A matrix that cannot be used is reported and left out: the file is still good uncompensated.
+    """
+    problems: list[Problem] = []
+    for keyword in _KEYWORDS:
+        text = keywords.get(keyword, "").strip()
+        if not text:
+            continue
+        found = _parse(text, channels)
+        if isinstance(found, Spillover):
+            return found, problems
+        problems.append(
+            Problem(
+                path.name,
+                f"a usable matrix: {found}",
+                "give the matrix as a CSV file in the gating file",
+                severity=Severity.WARNING,
+                column=keyword,
+                found=text[:60],
+            )
+        )
+    return None, problems
+
+
+def _parse(text: str, channels: Sequence[str]) -> Spillover | str:
+    tokens = [token.strip() for token in text.replace("\t", ",").split(",")]
+    if not (tokens[0].isascii() and tokens[0].isdigit()):
+        return "the number of detectors comes first"
+    n = int(tokens[0])
+    if n < 1 or len(tokens) < 1 + n + n * n:
+        return f"{n} detectors need {n} names and {n * n} numbers"
+    names = [_channel(name, channels) for name in tokens[1 : n + 1]]
+    try:
+        matrix = np.array([float(t) for t in tokens[n + 1 : n + 1 + n * n]]).reshape(n, n)
+    except ValueError:
+        return "all coefficients are numbers"
+    absent = [name for name in names if name not in channels]
+    if absent:
+        return f"its detectors are channels of the file, unlike {', '.join(absent)}"
+    fault = _fault(names, matrix)
+    return fault or Spillover(tuple(names), matrix)
+
+
+def _channel(name: str, channels: Sequence[str]) -> str:
+    """The channel meant: by name, by parameter number, or by name in other letter case."""
+    if name in channels:
+        return name
+    if name.isascii() and name.isdigit() and 0 < int(name) <= len(channels):
+        return channels[int(name) - 1]
+    return next((c for c in channels if c.upper() == name.upper()), name)
+
+
+def _fault(names: Sequence[str], matrix: Floats) -> str | None:
+    if len(set(names)) < len(names):
+        return "each detector occurs once"
+    if not np.isfinite(matrix).all():
+        return "all coefficients are numbers"
+    if np.linalg.cond(matrix) > 1e12:
+        return "it can be inverted"
+    return None
+
+
+def read_spillover_csv(path: str | Path) -> Spillover:
+    """A matrix as CSV: detectors in the first line, one row of numbers per detector.
+
+    The first line may begin with ``#``; a first column of row names is allowed.
+
+    Raises
+    ------
+    InputError
+        Not square, not numbers, or not invertible.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise InputError([_csv_problem(path, f"a readable text file ({fault})")]) from None
+    rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
+    if len(rows) < 2:
+        raise InputError([_csv_problem(path, "a line of detectors and rows of numbers")])
+    header = [cell.strip().removeprefix("#").strip() for cell in rows[0]]
+    named = header[0] == "" or len(rows[1]) == len(header) + 1
+    names = header[1:] if header[0] == "" else header
+    body = [row[1:] if named else row for row in rows[1:]]
+    try:
+        matrix = np.array([[float(cell) for cell in row] for row in body])
+    except ValueError:
+        raise InputError([_csv_problem(path, "numbers in rows of equal length")]) from None
+    if matrix.shape != (len(names), len(names)):
+        expected = f"a square matrix, {len(names)} x {len(names)} as the first line says"
+        raise InputError([_csv_problem(path, expected)])
+    fault_found = _fault(names, matrix)
+    if fault_found:
+        raise InputError([_csv_problem(path, f"a usable matrix: {fault_found}")])
+    return Spillover(tuple(names), matrix)
+
+
+def _csv_problem(path: Path, expected: str) -> Problem:
+    return Problem(path.name, expected, "export the matrix again as CSV")
+
+
+def compensate(values: Floats, spillover: Spillover) -> Floats:
+    """Events with spillover removed: each row times the inverse of the matrix.
+
+    Parameters
+    ----------
+    values : array, shape (events, detectors)
+        Linear values in the order of ``spillover.detectors``.
+    """
+    return np.asarray(np.linalg.solve(spillover.matrix.T, values.T).T, dtype=np.float64)
