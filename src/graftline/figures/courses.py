@@ -6,10 +6,19 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 
-from graftline.figures.theme import BLUE, CYCLE, GREY, LINES, MANY_PATIENTS, VERMILION
+from graftline.figures.theme import (
+    BLUE,
+    CYCLE,
+    GREY,
+    LINES,
+    MANY_PATIENTS,
+    VERMILION,
+    plain_log_axis,
+)
 
 _NAMED = 10
 _LEAST_PER_BAND = 5
+_DENSE = 40
 
 
 def quantile_bands(frame: pl.DataFrame, *, width_days: float) -> pl.DataFrame:
@@ -66,11 +75,12 @@ def draw_courses(
         return
     if log:
         known = _on_log_axis(known, lloq)
-        axes.set_yscale("log")
     if known["patient"].n_unique() > MANY_PATIENTS:
         _draw_bands(axes, quantile_bands(known, width_days=width_days))
     else:
         _draw_lines(axes, known)
+    if log:
+        plain_log_axis(axes)
     for limit in lloq:
         axes.axhline(limit, color=GREY, linestyle=":", linewidth=0.9)
     if lloq:
@@ -113,8 +123,8 @@ def _draw_lines(axes: Axes, frame: pl.DataFrame) -> None:
             alpha=0.95 if named else 0.45,
             label=part["patient"][0] if named else None,
         )
-        size = 2.6 if named else 1.8
-        axes.plot(day[~below], value[~below], ".", color=colour, markersize=size + 1.5)
+        size = 2.6 if named and part.height <= _DENSE else 1.2
+        axes.plot(day[~below], value[~below], ".", color=colour, markersize=size + 1.3)
         axes.plot(
             day[below],
             value[below],

@@ -37,7 +37,7 @@ def draw_flow(steps: pl.DataFrame) -> Figure:
                 _arrow(axes, (2.15, -place + 1 - 0.02), (2.15, -place + 0.62))
             if row["stopped"]:
                 reason = textwrap.shorten(row["reasons"], 150, placeholder=" …")
-                words = textwrap.fill(f"Stopped: {row['stopped']:,}\n{reason}", _WIDTH)
+                words = f"Stopped: {row['stopped']:,}\n{textwrap.fill(reason, _WIDTH)}"
                 _box(axes, 5.1, -place - 0.42, 4.8, words, GREY, size=6.5)
                 _arrow(axes, (2.15, -place - 0.12), (5.1, -place - 0.12))
     return figure

@@ -60,9 +60,7 @@ def lab_courses(trial: Trial, analyte: str, *, from_hspc: bool = False) -> pl.Da
     )
 
 
-def draw_analytes(
-    trial: Trial, analytes: Sequence[str], *, title: str, columns: int = 2
-) -> Figure | None:
+def draw_analytes(trial: Trial, analytes: Sequence[str], *, columns: int = 2) -> Figure | None:
     """One panel per analyte with records, on logarithmic axes, HSCT marked; else none."""
     courses = {a: lab_courses(trial, a) for a in analytes}
     courses = {a: frame for a, frame in courses.items() if not frame.is_empty()}
@@ -79,7 +77,6 @@ def draw_analytes(
         for axes in grid[len(courses) :]:
             axes.set_visible(False)
         _shared_legend(figure, list(grid[: len(courses)]))
-        figure.suptitle(title, x=0.01, ha="left", fontsize=9, fontweight="bold")
     return figure
 
 
@@ -126,6 +123,7 @@ def draw_chimerism(tests: pl.DataFrame) -> Figure:
             for limit in (5, 95):
                 axes.axhline(limit, color="black", linewidth=0.6, linestyle="--")
             axes.set_ylim(-3, 103)
+            axes.set_xlim(0, max(float(tests["hsct_day"].max()) * 1.05, 30.0))  # type: ignore[arg-type]  # never empty
             axes.set_title(lineage if lineage == "unsorted" else lineage.upper())
             axes.set_xlabel("Days from HSPC")
         for axes in grid[len(lineages) :]:
@@ -140,6 +138,7 @@ def _panel(axes: Axes, frame: pl.DataFrame, title: str, transplants: pl.Series) 
     shown = limits if len(limits) <= _LOWEST_LIMITS else []
     draw_courses(axes, frame, log=True, lloq=shown)
     mark_transplants(axes, transplants)
+    axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
     axes.set_title(title)
     axes.set_xlabel("Days from index infusion")
 

@@ -70,7 +70,7 @@ def patient_events(trial: Trial, assessed: Assessments) -> pl.DataFrame:
         _infusions(trial),
         _drugs(trial),
         _events(trial),
-        _crs(assessed),
+        _derived_toxicity(trial, assessed),
         _infections(trial),
         _adverse(trial),
         _outcome(trial),
@@ -149,13 +149,13 @@ def _events(trial: Trial) -> pl.DataFrame:
     )
 
 
-def _crs(assessed: Assessments) -> pl.DataFrame:
+def _derived_toxicity(trial: Trial, assessed: Assessments) -> pl.DataFrame:
     """CRS and ICANS derived from vital signs, where no investigator graded them."""
     rows = assessed.chosen.filter(
         pl.col("rule").is_in(["crs", "icans", "iec_hs"])
         & (pl.col("state") == "yes")
         & (pl.col("source") == "derived")
-    )
+    ).join(trial["events"].select("patient", rule="event"), on=["patient", "rule"], how="anti")
     return rows.select(
         "patient",
         lane=pl.lit("Toxicity"),

@@ -1,5 +1,6 @@
 """Journal size, colours that colour-blind readers can tell apart, the same bytes every time."""
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,11 +10,12 @@ from typing import Any, Literal
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 DAYS_PER_MONTH = 30.4375
 SINGLE_COLUMN, DOUBLE_COLUMN = 3.5, 7.0
 MANY_PATIENTS = 60
+_TALL_AXIS = 1.7
 
 # Okabe and Ito 2008: distinguishable with any of the common colour-vision deficiencies
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
@@ -106,6 +108,25 @@ def month_axis(axes: Axes, last_day: float, *, label: str) -> Sequence[float]:
     axes.set_xticks(ticks)
     axes.set_xlabel(label)
     return ticks
+
+
+def plain_log_axis(axes: Axes) -> None:
+    """Give a logarithmic axis plain labels: powers of ten, or 1, 2, 5 where it spans little."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    decades = math.log10(high / low)
+    steps = (1.0,) if decades > _TALL_AXIS else (1.0, 2.0, 5.0)
+    axes.yaxis.set_major_locator(LogLocator(base=10, subs=steps, numticks=8))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain_label(value)))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _plain_label(value: float) -> str:
+    return (
+        f"{value:g}"
+        if 1e-3 <= value < 1e5
+        else f"{value:.0e}".replace("e+0", "e").replace("e-0", "e-")
+    )
 
 
 def day_axis(axes: Axes, last_day: float, *, label: str) -> Sequence[float]:

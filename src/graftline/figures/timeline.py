@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graftline.figures.courses import draw_courses
-from graftline.figures.theme import CYCLE, DOUBLE_COLUMN, GREY, new_figure, themed
+from graftline.figures.theme import CYCLE, DOUBLE_COLUMN, new_figure, themed
 
 _LEAST_SPAN = 30.0
 _TEXT_LENGTH = 46
@@ -22,6 +22,15 @@ PANELS: Sequence[tuple[str, tuple[str, ...], bool]] = (
     ),
     ("CRP (mg/L), ferritin (\N{MICRO SIGN}g/L)", ("crp", "ferritin"), True),
 )
+
+_NAMES = {
+    "anc": "neutrophils",
+    "car_t_qpcr": "qPCR",
+    "car_t_flow": "flow cytometry",
+    "cd3_cd7_positive": "CD7+",
+    "cd3_cd7_negative": "CD7\N{MINUS SIGN}",
+    "crp": "CRP",
+}
 
 
 def draw_timeline(
@@ -129,13 +138,9 @@ def _draw_spans(axes: Axes, dated: pl.DataFrame) -> None:
 def _draw_panel(
     axes: Axes, frames: Sequence[tuple[str, pl.DataFrame]], title: str, *, log: bool
 ) -> None:
-    for place, (analyte, frame) in enumerate(frames):
-        named = frame.with_columns(patient=pl.lit(analyte.replace("_", " ")))
-        draw_courses(axes, named, log=log)
-        for line in axes.lines:
-            if line.get_label() == analyte.replace("_", " "):
-                line.set_color(CYCLE[place])
+    # the analytes stand where patients stand in the figures of the cohort
+    named = [f.with_columns(patient=pl.lit(_NAMES.get(a, a))) for a, f in frames]
+    draw_courses(axes, pl.concat(named), log=log)
     axes.set_title(title, fontsize=7)
     axes.legend(loc="upper right", fontsize=6.5)
     axes.grid(axis="x", color="#EEEEEE", linewidth=0.6)
-    axes.tick_params(colors=GREY)

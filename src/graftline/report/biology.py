@@ -24,7 +24,7 @@ def kinetics_section(inputs: Inputs) -> Section:
     if listing.rows:
         tables = (*tables, listing)
     title = "CAR-T cells in blood"
-    figure = draw_analytes(trial, ("car_t_qpcr", "car_t_flow"), title=title)
+    figure = draw_analytes(trial, ("car_t_qpcr", "car_t_flow"))
     if figure is None:
         missing = (no_records(trial, "CAR-T kinetics", ("labs",)),)
     figures = () if figure is None else (ReportFigure("kinetics", title, _COURSES, figure),)
@@ -52,7 +52,7 @@ def immunity_section(inputs: Inputs) -> Section:
             ("cd4", "cd8", "nk", "nk_cd7_positive", "nk_cd7_negative", "cd19"),
         ),
     ):
-        figure = draw_analytes(trial, analytes, title=title)
+        figure = draw_analytes(trial, analytes)
         if figure is None:
             missing = (*missing, no_records(trial, what, ("labs",)))
         else:

@@ -12,7 +12,7 @@ from graftline.tables.analyses import (
     observed_times,
 )
 from graftline.tables.published import published_table
-from graftline.tables.published_quantities import Facts
+from graftline.tables.published_facts import Facts
 from graftline.tables.response import response_table
 from graftline.tables.survival import endpoint_table, followup_table
 

@@ -54,18 +54,25 @@ def gvhd_section(inputs: Inputs) -> Section:
     listing = gvhd_listing(chosen)
     if listing is not None:
         tables = (*tables, listing)
-    figure = _incidence_figure(
-        inputs,
-        "gvhd-incidence",
-        "Cumulative incidence of GVHD",
-        ("acute_gvhd_1_4", "acute_gvhd_2_4", "acute_gvhd_3_4", "chronic_gvhd"),
-        "Death, relapse, second graft and graft failure compete. Shaded: 95% intervals (log-log).",
-    )
-    if figure is None:
-        missing = (*missing, no_course("GVHD"))
-    return Section(
-        "gvhd", "GVHD", tables=tables, figures=(figure,) if figure else (), missing=missing
-    )
+    figures = []
+    for id, title, endpoints in (
+        (
+            "acute-gvhd-incidence",
+            "Cumulative incidence of acute GVHD",
+            ("acute_gvhd_1_4", "acute_gvhd_2_4", "acute_gvhd_3_4"),
+        ),
+        (
+            "chronic-gvhd-incidence",
+            "Cumulative incidence of chronic GVHD",
+            ("chronic_gvhd", "chronic_gvhd_moderate_severe"),
+        ),
+    ):
+        figure = _incidence_figure(inputs, id, title, endpoints)
+        if figure is None:
+            missing = (*missing, no_course(title.removeprefix("Cumulative incidence of ")))
+        else:
+            figures.append(figure)
+    return Section("gvhd", "GVHD", tables=tables, figures=tuple(figures), missing=missing)
 
 
 def infection_section(inputs: Inputs) -> Section:
@@ -96,7 +103,7 @@ def monitoring_section(inputs: Inputs) -> Section:
 
 
 def _incidence_figure(
-    inputs: Inputs, id: str, title: str, endpoints: tuple[str, ...], caption: str
+    inputs: Inputs, id: str, title: str, endpoints: tuple[str, ...]
 ) -> ReportFigure | None:
     found = [
         a
@@ -116,4 +123,7 @@ def _incidence_figure(
     figure = draw_incidence(
         curves, title=title, origin="HSPC", last_day=min(last, 100.0) if acute else last
     )
+    rivals = pl.concat([a.rows.filter(pl.col("status") > 1).select("cause") for a in found])
+    seen = ", ".join(sorted(str(c).replace("_", " ") for c in rivals["cause"].unique()))
+    caption = f"Competing events seen: {seen or 'none'}. Shaded: 95% intervals (log-log)."
     return ReportFigure(id, title, caption, figure)

@@ -6,7 +6,8 @@ from dataclasses import asdict
 import polars as pl
 
 from graftline.tables.format import count, median_range, number, percent, rounded, value_range
-from graftline.tables.published_quantities import QUANTITIES, Computed, Facts, quantity_title
+from graftline.tables.published_facts import Computed, Facts
+from graftline.tables.published_quantities import QUANTITIES, quantity_title
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 
 AGREES = "agrees"
