@@ -56,6 +56,7 @@ def draw_courses(
     log: bool,
     width_days: float = 3.0,
     lloq: Sequence[float] = (),
+    patients: Sequence[str] = (),
 ) -> None:
     """Draw courses into axes: lines per patient up to sixty patients, quantile bands above.
 
@@ -69,6 +70,8 @@ def draw_courses(
         Window of the quantile bands.
     lloq : sequence of float
         Limits of quantification, drawn as dotted lines.
+    patients : sequence of str
+        Everybody in the figure: gives each the same colour in every panel.
     """
     known = frame.drop_nulls(["day", "value"]).sort("patient", "day")
     if known.is_empty():
@@ -78,7 +81,7 @@ def draw_courses(
     if known["patient"].n_unique() > MANY_PATIENTS:
         _draw_bands(axes, quantile_bands(known, width_days=width_days))
     else:
-        _draw_lines(axes, known)
+        _draw_lines(axes, known, patients or known["patient"].unique().sort().to_list())
     if log:
         plain_log_axis(axes)
     for limit in lloq:
@@ -106,10 +109,12 @@ def _on_log_axis(frame: pl.DataFrame, lloq: Sequence[float]) -> pl.DataFrame:
     )
 
 
-def _draw_lines(axes: Axes, frame: pl.DataFrame) -> None:
+def _draw_lines(axes: Axes, frame: pl.DataFrame, patients: Sequence[str]) -> None:
     parts = frame.partition_by("patient", maintain_order=True)
-    named = len(parts) <= _NAMED
-    for place, part in enumerate(parts):
+    named = len(patients) <= _NAMED
+    places = {patient: place for place, patient in enumerate(patients)}
+    for part in parts:
+        place = places[part["patient"][0]]
         colour = CYCLE[place % len(CYCLE)] if named else BLUE
         line = LINES[place // len(CYCLE) % len(LINES)] if named else "-"
         day, value = part["day"].to_numpy(), part["value"].to_numpy()

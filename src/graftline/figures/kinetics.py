@@ -1,6 +1,6 @@
 """CAR-T kinetics in blood, T cells by CD7, donor chimerism, and immune reconstitution."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 from matplotlib.artist import Artist
@@ -67,13 +67,14 @@ def draw_analytes(trial: Trial, analytes: Sequence[str], *, columns: int = 2) ->
     if not courses:
         return None
     transplants = hsct_days(trial)["hsct_day"]
+    patients = _everybody(courses.values())
     columns = min(columns, len(courses))
     rows = -(-len(courses) // columns)
     with themed():
         figure = new_figure(DOUBLE_COLUMN, 0.5 + 2.25 * rows)
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, (analyte, frame) in zip(grid, courses.items(), strict=False):
-            _panel(axes, frame, _PANELS[analyte], transplants)
+            _panel(axes, frame, _PANELS[analyte], transplants, patients)
         for axes in grid[len(courses) :]:
             axes.set_visible(False)
         _shared_legend(figure, list(grid[: len(courses)]))
@@ -87,12 +88,13 @@ def draw_blood_counts(trial: Trial) -> Figure | None:
     courses = {a: frame for a, frame in courses.items() if not frame.is_empty()}
     if not courses:
         return None
+    patients = _everybody(courses.values())
     thresholds = {"anc": (0.5,), "platelets": (20.0, 50.0)}
     with themed():
         figure = new_figure(DOUBLE_COLUMN, 2.75)
         panels = figure.subplots(1, len(courses), squeeze=False)[0]
         for axes, (analyte, frame) in zip(panels, courses.items(), strict=True):
-            draw_courses(axes, frame, log=True, width_days=1.0)
+            draw_courses(axes, frame, log=True, width_days=1.0, patients=patients)
             for level in thresholds[analyte]:
                 axes.axhline(level, color="black", linewidth=0.7, linestyle="--")
             axes.axvline(0, color="black", linewidth=0.6)
@@ -109,6 +111,7 @@ def draw_chimerism(tests: pl.DataFrame) -> Figure:
     ----------
     tests : DataFrame [patient, hsct_day, lineage, donor_percent]
     """
+    patients = _everybody([tests])
     lineages = tests["lineage"].unique().sort().to_list()
     columns = min(3, len(lineages))
     rows = -(-len(lineages) // columns)
@@ -119,7 +122,7 @@ def draw_chimerism(tests: pl.DataFrame) -> Figure:
             part = tests.filter(pl.col("lineage") == lineage).select(
                 "patient", day="hsct_day", value="donor_percent", below=pl.lit(value=False)
             )
-            draw_courses(axes, part, log=False, width_days=15.0)
+            draw_courses(axes, part, log=False, width_days=15.0, patients=patients)
             for limit in (5, 95):
                 axes.axhline(limit, color="black", linewidth=0.6, linestyle="--")
             axes.set_ylim(-3, 103)
@@ -133,10 +136,20 @@ def draw_chimerism(tests: pl.DataFrame) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, frame: pl.DataFrame, title: str, transplants: pl.Series) -> None:
+def _everybody(frames: Iterable[pl.DataFrame]) -> list[str]:
+    return pl.concat([f.select("patient") for f in frames])["patient"].unique().sort().to_list()
+
+
+def _panel(
+    axes: Axes,
+    frame: pl.DataFrame,
+    title: str,
+    transplants: pl.Series,
+    patients: Sequence[str],
+) -> None:
     limits = sorted(frame["lloq"].drop_nulls().unique().to_list())
     shown = limits if len(limits) <= _LOWEST_LIMITS else []
-    draw_courses(axes, frame, log=True, lloq=shown)
+    draw_courses(axes, frame, log=True, lloq=shown, patients=patients)
     mark_transplants(axes, transplants)
     axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
     axes.set_title(title)

@@ -104,9 +104,18 @@ def populations(patients: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
 
 
 def describe_baseline(
-    frame: pl.DataFrame, lines: Sequence[BaselineLine], *, population: str = "All"
+    frame: pl.DataFrame,
+    lines: Sequence[BaselineLine],
+    *,
+    everybody: pl.DataFrame | None = None,
+    population: str = "All",
 ) -> pl.DataFrame:
-    """Statistics of baseline characteristics; each keeps its missing count."""
+    """Statistics of baseline characteristics; each keeps its missing count.
+
+    Classes are those found in ``everybody`` (default: ``frame``), so that columns for smaller
+    populations print 0 for a class that only others have.
+    """
+    everybody = frame if everybody is None else everybody
     rows = []
     for line in lines:
         values = frame[line.column]
@@ -126,7 +135,10 @@ def describe_baseline(
                 count_rows(values, [(True, line.label)], group=line.group, population=population)
             )
         else:
-            levels = [(level, f"{line.label}: {text}") for level, text in _class_levels(values)]
+            levels = [
+                (level, f"{line.label}: {text}")
+                for level, text in _class_levels(everybody[line.column])
+            ]
             # nobody has a class: one line carries the missing count
             levels = levels or [("", line.label)]
             rows.append(count_rows(values, levels, group=line.group, population=population))
@@ -138,7 +150,8 @@ def baseline_table(trial: Trial) -> ReportTable:
     frame = baseline_frame(trial)
     lines = [*PATIENT_LINES, *(DONOR_LINES if "donors" in trial.present else ())]
     statistics = join_statistics(
-        describe_baseline(chosen, lines, population=name) for name, chosen in populations(frame)
+        describe_baseline(chosen, lines, everybody=frame, population=name)
+        for name, chosen in populations(frame)
     )
     return statistics_table("baseline", "Baseline characteristics", statistics)
 

@@ -3,6 +3,7 @@
 import polars as pl
 
 from graftline.tables.layout import statistics_table
+from graftline.tables.outcomes import GRADES
 from graftline.tables.rule_summary import RuleLine, summarise_rules
 from graftline.tables.value import ReportTable
 
@@ -44,8 +45,8 @@ ENGRAFTMENT_LINES = (
         for month, key in _MONTHS
     ),
     RuleLine("chimerism_ever_full", "Full donor at any time", "yes", "Donor chimerism"),
-    RuleLine("icaht_early", "Early ICAHT grade", "grades", "Cytopenia"),
-    RuleLine("icaht_late", "Late ICAHT grade", "grades", "Cytopenia"),
+    RuleLine("icaht_early", "Early ICAHT", "grades", "Cytopenia", GRADES[:5]),
+    RuleLine("icaht_late", "Late ICAHT", "grades", "Cytopenia", GRADES[:4]),
     RuleLine("car_hematotox", "CAR-HEMATOTOX", "labels", "Cytopenia"),
     RuleLine("pancytopenia_grade4", "Grade 4 pancytopenia", "yes", "Cytopenia"),
     RuleLine("marrow_hypocellularity", "Severe marrow hypocellularity", "yes", "Cytopenia"),

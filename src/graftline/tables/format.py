@@ -7,6 +7,7 @@ MISSING = "not recorded"
 NOT_ESTIMABLE = "not reached"
 DAYS_PER_MONTH = 30.4375
 LARGE_COHORT = 100
+_SCIENTIFIC = 5
 
 _ROMAN = {0: "0", 1: "I", 2: "II", 3: "III", 4: "IV"}
 
@@ -42,7 +43,7 @@ def significant(value: float | None, *, digits: int = 3) -> str:
     if value == 0:
         return "0"
     exponent = math.floor(math.log10(abs(value)))
-    if -4 < exponent < 6:
+    if -4 < exponent < _SCIENTIFIC:
         return number(value, digits=max(0, digits - 1 - exponent))
     return f"{rounded(value / 10.0**exponent, digits - 1):f}e{exponent}"
 
