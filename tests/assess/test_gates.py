@@ -6,10 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from graftline.assess import eligibility, gates, mrd, response
+from graftline.assess import eligibility, gates, response
 from graftline.assess.adjudicated import preferred
 from graftline.assess.observe import observe_at
-from graftline.assess.results import combine_results
 from graftline.protocol import shipped_protocol
 from graftline.trial import Trial
 from tests.assess.build import one, small_trial
@@ -23,10 +22,9 @@ class Before:
 
 
 def before(trial: Trial) -> Before:
-    done = [response.assess(trial), mrd.assess(trial)]
-    results = combine_results([d.results for d in done])
-    details = {name: frame for d in done for name, frame in d.details.items()}
-    return Before(results, preferred(results, source="adjudicated"), details)
+    done = response.assess(trial)
+    chosen = preferred(done.results, source="adjudicated")
+    return Before(done.results, chosen, dict(done.details))
 
 
 def gate_of(trial: Trial) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from graftline.assess.adjudicated import adjudicated_events
 from graftline.assess.answers import answer_everybody
 from graftline.assess.lugano import AS_RESPONSE, grade_lugano, response_rank, worse_response
 from graftline.assess.population import infused_patients, transplanted_patients
-from graftline.assess.response_classes import REMISSIONS, Adequacy, classify_all
+from graftline.assess.response_classes import REMISSIONS, Adequacy, classify, classify_all
 from graftline.assess.response_visits import response_findings
 from graftline.assess.results import Assessed, as_results, combine_results
 from graftline.rules import Read, Rule
@@ -83,8 +83,10 @@ def grade_response_visits(
     """
     profile = MARROW_PROFILE[definition]
     visits = classify_all(findings, marrow_adequacy=marrow_adequacy)
-    marrow_alone = classify_all(
-        findings.with_columns(extramedullary=pl.lit(value=False)), marrow_adequacy=marrow_adequacy
+    marrow_alone = classify(
+        findings.with_columns(extramedullary=pl.lit(value=False)),
+        profile,
+        marrow_adequacy=marrow_adequacy,
     )
     visits = visits.with_columns(marrow_alone[profile].alias("_marrow"))
     overall = (

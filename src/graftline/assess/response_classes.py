@@ -240,6 +240,17 @@ def classify_nccn2022(
     return _with_class(visits, "nccn2022", label, _why_none())
 
 
+def classify(
+    visits: pl.DataFrame, profile: str, *, marrow_adequacy: Adequacy = "all"
+) -> pl.DataFrame:
+    """One profile by name: nejm2024, eln2022 or nccn2022."""
+    if profile == "nejm2024":
+        return classify_nejm2024(visits)
+    if profile == "eln2022":
+        return classify_eln2022(visits, marrow_adequacy=marrow_adequacy)
+    return classify_nccn2022(visits)
+
+
 def classify_all(visits: pl.DataFrame, *, marrow_adequacy: Adequacy = "all") -> pl.DataFrame:
     """Every profile side by side, ELN 2022 under both readings of marrow adequacy.
 
