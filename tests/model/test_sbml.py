@@ -78,13 +78,11 @@ def roadrunner_states(cohort, days):
     """States [patient, day, state] by CVODE; one document, each patient's numbers set in turn."""
     roadrunner = pytest.importorskip("roadrunner", reason="libroadrunner is not installed")
     runner = roadrunner.RoadRunner(document(cohort))
-    runner.integrator.relative_tolerance = 1e-10
+    runner.integrator.relative_tolerance = 1e-11
     runner.integrator.maximum_num_steps = 1_000_000
     names = [state.name for state in model().states]
     # cells to relative accuracy, drugs and hazards not: CVODE gives up on amounts of 1e-300
-    fine = {
-        name: 1e-40 for name in ("CE", "CM", "TR7", "TR0", "TD7", "TD0", "LP", "LN", "SR", "SD")
-    }
+    fine = dict.fromkeys(("CE", "CM", "TR7", "TR0", "TD7", "TD0", "LP", "LN", "SR", "SD"), 1e-40)
     tolerances = [fine.get(name, 1e-16) for name in runner.getRateRuleIds()]
     runner.integrator.setValue("absolute_tolerance", tolerances)
     runner.timeCourseSelections = ["time", *names]

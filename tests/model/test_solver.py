@@ -35,7 +35,7 @@ def integrate_exactly(cohort, days=DECISIONS):
         cohort.stops(days),
         doses=cohort.doses,
         extinction=False,
-        rtol=1e-7,
+        rtol=1e-8,
         atol_factor=1e-25,
     )
 
