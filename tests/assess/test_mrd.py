@@ -131,6 +131,31 @@ def test_investigators_call_beside_the_derived():
     assert one(results, "mrd", source="adjudicated")["state"] == "no"
 
 
+@pytest.mark.parametrize(
+    ("tests", "state", "day", "flags"),
+    [
+        # negative, positive, positive: converted on the first positive
+        ([(28, 0.0), (60, 2e-4), (75, 3e-4)], "yes", 60.0, None),
+        ([(28, 0.0), (60, 2e-4), (75, 0.0)], "no", None, None),  # not confirmed
+        ([(28, 0.0), (60, 2e-4)], "no", None, "unconfirmed"),
+        # never negative: a tenfold rise over the lowest, confirmed
+        ([(28, 2e-4), (60, 2e-3), (75, 4e-3)], "yes", 60.0, None),
+        ([(28, 2e-4), (60, 1.9e-3), (75, 1.9e-3)], "no", None, None),
+        ([(28, 0.0), (60, 0.0)], "no", None, None),
+    ],
+)
+def test_mrd_relapse(tests, state, day, flags):
+    # Heuser 2021: conversion, or a rise of one log10, confirmed
+    t = in_remission(*({"day": float(d), "mrd_fraction": f, "mrd_events": 1e6} for d, f in tests))
+    found = one(assess(t).results, "mrd_relapse")
+    assert (found["state"], found["day"], found["flags"]) == (state, day, flags)
+
+
+def test_one_test_cannot_show_mrd_relapse():
+    t = in_remission({"day": 28.0, "mrd": "positive"})
+    assert one(assess(t).results, "mrd_relapse")["reason"] == "no_records"
+
+
 def test_laws():
     people = ("P1", "P2", "P3")
     t = small_trial(

@@ -374,6 +374,21 @@ def test_lugano_definition_without_marrow_disease():
     assert (found["state"], found["label"], found["day"]) == ("yes", "CR", 30.0)
 
 
+@pytest.mark.parametrize(("end", "flagged"), [(41.0, True), (42.0, False)])
+def test_nccn_remission_is_unconfirmed_until_four_weeks(end, flagged):
+    # NCCN 2022: no recurrence for four weeks; the date stays that of the first visit
+    t = trial(
+        Definitions(response="nccn2022"),
+        patients=PEOPLE,
+        marrow={"patient": ["A"], "day": [14.0], "blasts_percent": [1.0]},
+        labs=labs(counts("A", 14, 2.0, 200)),
+        followup={"patient": ["A"], "last_contact_day": [end], "status": ["alive"]},
+    )
+    found = assess(t).results.filter(rule="remission").row(0, named=True)
+    assert (found["label"], found["day"]) == ("CR", 14.0)
+    assert ("unconfirmed" in (found["flags"] or "")) is flagged
+
+
 cohorts = st.lists(
     st.tuples(
         st.sampled_from("ABCDEF"),

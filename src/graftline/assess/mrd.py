@@ -5,7 +5,7 @@ from typing import Final, Literal
 import polars as pl
 
 from graftline.assess.adjudicated import adjudicated_events, preferred
-from graftline.assess.answers import join_flags
+from graftline.assess.answers import answer_everybody, join_flags
 from graftline.assess.population import infused_patients, transplanted_patients
 from graftline.assess.response import adjudicated_responses, first_remission, response_visits
 from graftline.assess.results import Assessed, as_results, combine_results
@@ -36,6 +36,16 @@ RULES = (
         "hu2024",
         _READS,
         origin="hspc",
+        parameters=("mrd",),
+    ),
+    Rule(
+        "mrd_relapse",
+        "MRD relapse",
+        "After an MRD-negative test, or from the lowest positive fraction on: conversion to "
+        "positive, or a rise of at least tenfold, confirmed by the next test. Day of the first of "
+        "the two tests.",
+        "heuser2021",
+        _READS[:1],
         parameters=("mrd",),
     ),
 )
@@ -146,6 +156,60 @@ def mrd_nearest(tests: pl.DataFrame, targets: pl.DataFrame, *, within_days: floa
         .unique("patient", keep="first", maintain_order=True)
     )
     return near.select("patient", "label", "day", "flags", **_state_of_label())
+
+
+def find_mrd_relapse(tests: pl.DataFrame, *, fold: float = 10.0) -> pl.DataFrame:
+    """Confirmed conversion to positive, or confirmed rise of the fraction.
+
+    Parameters
+    ----------
+    tests : DataFrame of ``classify_mrd``
+        Tests that are not on marrow, not dated or of low sensitivity take no part.
+    fold : float
+        Rise over the lowest positive fraction before.
+
+    Returns
+    -------
+    DataFrame [patient, state, day, flags, reason], for patients with two tests or more
+        A last test that would be a relapse and has no next one is flagged ``unconfirmed``.
+    """
+    positive = pl.col("label") == "positive"
+    order = ("patient", "day")
+    rows = (
+        tests.filter(pl.col("accepted") & (pl.col("label") != LOW_SENSITIVITY))
+        .filter(pl.col("day") > 0)
+        .sort(*order, "label")
+        .unique(["patient", "day"], keep="last", maintain_order=True)
+        .with_columns(
+            seen_negative=(~positive).cum_max().shift(1).over("patient").fill_null(value=False),
+            lowest=pl.when(positive)
+            .then("mrd_fraction")
+            .cum_min()
+            .forward_fill()
+            .shift(1)
+            .over("patient"),
+            later=positive.shift(-1).over("patient"),
+        )
+    )
+    risen = (pl.col("mrd_fraction") >= fold * pl.col("lowest")).fill_null(value=False)
+    sign = positive & (pl.col("seen_negative") | risen)
+    return (
+        rows.with_columns(sign=sign)
+        .group_by("patient", maintain_order=True)
+        .agg(
+            day=pl.col("day").filter(pl.col("sign") & pl.col("later")).first(),
+            waiting=(pl.col("sign") & pl.col("later").is_null()).any(),
+            tests=pl.len(),
+        )
+        .filter(pl.col("tests") > 1)
+        .select(
+            "patient",
+            "day",
+            state=pl.when(pl.col("day").is_null()).then(pl.lit("no")).otherwise(pl.lit("yes")),
+            flags=pl.when(pl.col("waiting") & pl.col("day").is_null()).then(pl.lit("unconfirmed")),
+            reason=pl.lit(None, pl.String),
+        )
+    )
 
 
 def _state_of_label() -> dict[str, pl.Expr]:
@@ -274,6 +338,9 @@ def assess(trial: Trial) -> Assessed:
             late(mrd_nearest(called, day28, within_days=10)),
             rule="mrd_day28_after_hsct",
             source="adjudicated",
+        ),
+        as_results(
+            answer_everybody(infused_patients(trial), find_mrd_relapse(tests)), rule="mrd_relapse"
         ),
     ]
     detail = tests.join(grafts, on="patient", how="left", validate="m:1").with_columns(

@@ -5,7 +5,7 @@ from typing import Final
 import polars as pl
 
 from graftline.assess.adjudicated import adjudicated_events
-from graftline.assess.answers import answer_everybody
+from graftline.assess.answers import answer_everybody, join_flags
 from graftline.assess.lugano import AS_RESPONSE, grade_lugano, response_rank, worse_response
 from graftline.assess.population import infused_patients, transplanted_patients
 from graftline.assess.response_classes import REMISSIONS, Adequacy, classify, classify_all
@@ -152,11 +152,29 @@ def response_visits(trial: Trial) -> pl.DataFrame:
     visits = pl.concat(
         [visits, _imaging_visits(exams, visits, trial.patients)], how="diagonal_relaxed"
     )
+    if settings.response in ("nccn2022", "lugano2014"):
+        visits = _with_confirmation(visits, followup_ends(trial))
     grafts = hsct_days(trial).select("patient", "hsct_day")
     return (
         visits.join(grafts, on="patient", how="left", validate="m:1")
         .with_columns(hsct_day=pl.col("response_day") - pl.col("hsct_day"))
         .sort("patient", "response_day", "day")
+    )
+
+
+def _with_confirmation(
+    visits: pl.DataFrame, ends: pl.DataFrame, *, confirmed_after_days: float = 28.0
+) -> pl.DataFrame:
+    """Flag remissions that no later visit and no four weeks of follow-up confirm (NCCN 2022)."""
+    later = pl.col("response_day").shift(-1).over("patient").is_not_null()
+    followed = pl.col("end_day") - pl.col("response_day") >= confirmed_after_days
+    open_ = pl.col("overall").is_in(REMISSIONS) & ~later & ~followed.fill_null(value=False)
+    said = pl.when(open_.fill_null(value=False)).then(pl.lit("unconfirmed"))
+    return (
+        visits.sort("patient", "response_day", "day")
+        .join(ends.select("patient", "end_day"), on="patient", how="left", maintain_order="left")
+        .with_columns(flags=join_flags([pl.col("flags"), said]))
+        .drop("end_day")
     )
 
 
