@@ -6,6 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from graftline.assess import (
+    engraftment,
+    graft_failure,
+    gvhd_acute,
+    gvhd_chronic,
+    infection,
+    relapse,
+    response,
+)
 from graftline.endpoints import (
     REGISTRY,
     alternatives,
@@ -227,3 +236,35 @@ def test_assumed_days_are_carried():
     )
     assert row_of(derive_endpoint(trial, answers, "relapse"), "A")["assumed"] is True
     assert row_of(derive_endpoint(trial, answers, "overall_survival"), "A")["assumed"] is False
+
+
+def test_origins_that_endpoints_add_hsct_to_are_those_of_the_rules():
+    # the day of these answers counts from HSPC; a rule that changed its origin would shift times
+    from_hspc = {
+        "acute_gvhd",
+        "chronic_gvhd",
+        "graft_failure",
+        "neutrophil_engraftment",
+        "platelet_engraftment_20",
+        "platelet_engraftment_50",
+    }
+    from_index = {
+        "relapse",
+        "progression",
+        "remission",
+        "cmv_dnaemia",
+        "ebv_dnaemia",
+        "viral_reactivation",
+    }
+    modules = (
+        engraftment,
+        graft_failure,
+        gvhd_acute,
+        gvhd_chronic,
+        infection,
+        relapse,
+        response,
+    )
+    rules = {rule.id: rule for module in modules for rule in module.RULES}
+    assert {rules[name].origin for name in from_hspc} == {"hspc"}
+    assert {rules[name].origin for name in from_index} == {"car_t"}

@@ -232,6 +232,11 @@ def test_counts_never_low_give_no_day():
     assert one("neutrophil_engraftment", rows=[never]) is None
 
 
+def test_engraftment_on_an_unknown_day_is_left_out():
+    # Hu 2024 states who engrafted, not when: the day is the whole point of the curve
+    assert one("neutrophil_engraftment", rows=[ENGRAFTED | {"value": None, "day": None}]) is None
+
+
 def test_reactivation_from_car_t():
     rows = [{"rule": "cmv_dnaemia", "state": "yes", "day": 35.0}]
     row = one("cmv_reactivation", rows=rows)

@@ -16,7 +16,8 @@ from graftline.trial import Trial
 def engraftment(people: pl.DataFrame, trial: Trial, assessed: Answers, *, rule: str) -> Happenings:
     """Engraftment by one rule (1), against death (2) and a second graft or DLI (3).
 
-    Patients whose counts were never low, and those without counts, are not evaluable.
+    Patients whose counts were never low, those without counts, and those who engrafted on a day
+    nobody states are not evaluable: no day is invented for a curve whose point is the day.
 
     Parameters
     ----------
@@ -31,16 +32,17 @@ def engraftment(people: pl.DataFrame, trial: Trial, assessed: Answers, *, rule: 
     -----
     Source: Kharfan-Dabaja 2021. The day of the rule counts from HSPC.
     """
+    day = pl.coalesce("day", "value")
     engrafted = (
         answers_to(assessed, rule)
         .filter(pl.col("state") == "yes")
         .join(people.select("patient", "hsct_day"), on="patient", how="inner", validate="1:1")
-        .select(
-            "patient",
-            at=pl.coalesce("day", "value") + pl.col("hsct_day"),
-            assumed=pl.col("assumed") | pl.coalesce("day", "value").is_null(),
-        )
+        .select("patient", "assumed", at=day + pl.col("hsct_day"), undated=day.is_null())
     )
+    undated = engrafted.filter("undated").select(
+        "patient", reason=pl.lit(f"{rule}: day unknown", pl.String)
+    )
+    engrafted = engrafted.filter(~pl.col("undated"))
     return Happenings(
         pl.concat(
             [
@@ -49,5 +51,5 @@ def engraftment(people: pl.DataFrame, trial: Trial, assessed: Answers, *, rule: 
                 event_rows(later_grafts(trial), status=3, cause="second graft or DLI"),
             ]
         ),
-        without_records(people, assessed, rule, also=("never_below",)),
+        pl.concat([without_records(people, assessed, rule, also=("never_below",)), undated]),
     )
