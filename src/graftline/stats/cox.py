@@ -113,6 +113,7 @@ def cox(
     weights: ArrayLike | None = None,
     strata: ArrayLike | None = None,
     cluster: ArrayLike | None = None,
+    subject: ArrayLike | None = None,
     ties: Ties = "efron",
     robust: bool | None = None,
     names: Sequence[str] | None = None,
@@ -138,6 +139,8 @@ def cox(
         Rows of different strata are never compared.
     cluster : array (n), optional
         Rows that belong together (a patient's) in the robust variance.
+    subject : array (n), optional
+        Patient of each row: rows of one patient that overlap in time are refused.
     ties : {"efron", "breslow", "exact"}
         ``exact`` is the discrete conditional likelihood, without weights and robust variance.
     robust : bool, optional
@@ -170,6 +173,7 @@ def cox(
         weights=weights,
         strata=strata,
         cluster=cluster,
+        subject=subject,
         names=None if names is None else tuple(names),
         reference=None if reference is None else dict(reference),
     )

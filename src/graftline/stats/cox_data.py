@@ -14,6 +14,7 @@ from graftline.stats.design import Covariates, Design, design_matrix
 from graftline.stats.event_counts import FloatArray, IntArray, index_times
 from graftline.stats.inputs import (
     check_lengths,
+    check_overlaps,
     check_rows,
     check_times,
     label_places,
@@ -79,6 +80,7 @@ def cox_data(
     weights: ArrayLike | None = None,
     strata: ArrayLike | None = None,
     cluster: ArrayLike | None = None,
+    subject: ArrayLike | None = None,
     names: tuple[str, ...] | None = None,
     reference: dict[str, object] | None = None,
 ) -> CoxData:
@@ -96,6 +98,7 @@ def cox_data(
     case = None if weights is None else number_array("weights", weights, problems)
     stratum, labels = (None, ()) if strata is None else label_places("strata", strata, problems)
     clusters = None if cluster is None else label_places("cluster", cluster, problems)[0]
+    subjects = None if subject is None else label_places("subject", subject, problems)[0]
     lengths: dict[str, NDArray[np.generic] | None] = {
         "time": times,
         "event": status,
@@ -104,10 +107,13 @@ def cox_data(
         "weights": case,
         "strata": stratum,
         "cluster": clusters,
+        "subject": subjects,
     }
     check_lengths(lengths, problems)
     raise_problems(problems)
     check_times(times, starts, problems, entry_name="start")
+    if subjects is not None and starts is not None:
+        check_overlaps(subjects, starts, times, problems)
     check_rows("event", (status != 0.0) & (status != 1.0), status, "0 or 1", problems)
     if case is not None:
         wrong = ~(case >= 0.0) | np.isinf(case)
