@@ -119,7 +119,7 @@ def test_nobody_disappears() -> None:
     assert results["reason"].to_list() == ["no_records", "no_records"]
 
 
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(deadline=None, max_examples=15, derandomize=True)
 @given(
     values=st.fixed_dictionaries({a: st.floats(0, 3 * v) for a, v in BEST.items()}),
     item=st.sampled_from(sorted(BEST)),

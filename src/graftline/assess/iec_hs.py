@@ -89,40 +89,18 @@ def iec_hs_features(
     -----
     Hines (2023).
     """
-    base = _baselines(labs, baseline_window_days=baseline_window_days)
-    wide = _daily_conditions(labs, base)
-    crs = crs_days.sort("patient", "day").select(
-        "patient",
-        "day",
-        crs_day="day",
-        crs_grade="grade",
-        crs_worst=pl.col("grade").cum_max().over("patient"),
-    )
-    low = cytopenia.filter((pl.col("grade") >= 4) & (pl.col("day") > 0))
-    first_low = low.group_by("patient").agg(low_day=pl.col("day").min())
-    seen = findings.group_by("patient").agg(seen_day=pl.col("start_day").min())
-    conditions = ("transaminases", "fibrinogen", *OTHER)
-    near = (
-        wide.sort("patient", "day")
-        .with_columns(from_nearest_day(c, within_days=values_within_days) for c in conditions)
-        .filter(pl.col("required_known") & (pl.col("day") > 0))
-        .sort("day")
-        .join_asof(crs.sort("day"), on="day", by="patient", check_sortedness=False)
-        .join(seen, on="patient", how="left", validate="m:1")
-        .join(first_low, on="patient", how="left", validate="m:1")
-    )
-    # CRS last seen running does not stay running (nor resolve) where nobody looked any more
-    stale = (pl.col("crs_grade") >= 1) & (pl.col("day") - pl.col("crs_day") > crs_known_for_days)
-    features = near.with_columns(
-        crs_resolving=pl.when(stale)
-        .then(None)
-        .when(pl.col("crs_worst") >= 1)
-        .then(pl.col("crs_grade") < pl.col("crs_worst"))
-        .when(pl.col("crs_worst") == 0)
-        .then(pl.lit(value=False)),
-        # tissue is looked at only when asked for: nothing found is not known
-        haemophagocytosis=pl.when(pl.col("seen_day") <= pl.col("day")).then(pl.lit(value=True)),
-        cytopenia=pl.when(pl.col("low_day") <= pl.col("day")).then(pl.lit(value=True)),
+    days = _daily_conditions(labs, _baselines(labs, baseline_window_days=baseline_window_days))
+    features = _with_course(
+        days.sort("patient", "day")
+        .with_columns(
+            from_nearest_day(name, within_days=values_within_days)
+            for name in ("transaminases", "fibrinogen", *OTHER)
+        )
+        .filter(pl.col("required_known") & (pl.col("day") > 0)),
+        crs_days,
+        findings,
+        cytopenia,
+        crs_known_for_days=crs_known_for_days,
     )
     known = pl.sum_horizontal(pl.col(c).fill_null(value=False).cast(pl.Int64) for c in COUNTED)
     # a biopsy nobody reported cannot keep every patient open: it only ever adds
@@ -146,6 +124,46 @@ def iec_hs_features(
         typical=known,
         probable=pl.col("required") & pl.col("crs_resolving") & enough,
     ).sort("patient", "day")
+
+
+def _with_course(
+    days: pl.DataFrame,
+    crs_days: pl.DataFrame,
+    findings: pl.DataFrame,
+    cytopenia: pl.DataFrame,
+    *,
+    crs_known_for_days: float,
+) -> pl.DataFrame:
+    """Add what has a course of its own: CRS resolving, haemophagocytosis and cytopenia so far."""
+    crs = crs_days.sort("patient", "day").select(
+        "patient",
+        "day",
+        crs_day="day",
+        crs_grade="grade",
+        crs_worst=pl.col("grade").cum_max().over("patient"),
+    )
+    low = cytopenia.filter((pl.col("grade") >= 4) & (pl.col("day") > 0))
+    first_low = low.group_by("patient").agg(low_day=pl.col("day").min())
+    seen = findings.group_by("patient").agg(seen_day=pl.col("start_day").min())
+    joined = (
+        days.sort("day")
+        .join_asof(crs.sort("day"), on="day", by="patient", check_sortedness=False)
+        .join(seen, on="patient", how="left", validate="m:1")
+        .join(first_low, on="patient", how="left", validate="m:1")
+    )
+    # CRS last seen running does not stay running (nor resolve) where nobody looked any more
+    stale = (pl.col("crs_grade") >= 1) & (pl.col("day") - pl.col("crs_day") > crs_known_for_days)
+    return joined.with_columns(
+        crs_resolving=pl.when(stale)
+        .then(None)
+        .when(pl.col("crs_worst") >= 1)
+        .then(pl.col("crs_grade") < pl.col("crs_worst"))
+        .when(pl.col("crs_worst") == 0)
+        .then(pl.lit(value=False)),
+        # tissue is looked at only when asked for: nothing found is not known
+        haemophagocytosis=pl.when(pl.col("seen_day") <= pl.col("day")).then(pl.lit(value=True)),
+        cytopenia=pl.when(pl.col("low_day") <= pl.col("day")).then(pl.lit(value=True)),
+    )
 
 
 def _baselines(labs: pl.DataFrame, *, baseline_window_days: float) -> pl.DataFrame:
