@@ -30,9 +30,7 @@ def daily_course(counts: pl.DataFrame, *, offset: float, max_missing_days: int =
         next_log=log.shift(-1).over("patient"),
     )
     steps = pl.when(pl.col("gap") - 1 <= max_missing_days).then("gap").otherwise(1)
-    grid = rows.with_columns(step=pl.int_ranges(0, steps.cast(pl.Int64))).explode(
-        "step", empty_as_null=True, keep_nulls=True
-    )
+    grid = rows.with_columns(step=pl.int_ranges(0, steps.cast(pl.Int64))).explode("step")
     measured = pl.col("step") == 0
     slope = (pl.col("next_log") - pl.col("log")) / pl.col("gap")
     between = 10 ** (pl.col("log") + slope * pl.col("step")) - offset

@@ -32,7 +32,7 @@ def stage_organs(
     child_up_to_kg : float
         Up to this weight diarrhoea is staged by mL/kg and children's episodes.
     mean_of_days : {1, 3}
-        3: diarrhoea is the mean of three consecutive days where three were recorded.
+        3: diarrhoea is the mean of the last three days where they were recorded.
 
     Returns
     -------
@@ -130,10 +130,10 @@ def _one_row_per_day(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_mean_diarrhoea(daily: pl.DataFrame, *, days: int) -> pl.DataFrame:
-    """Replace diarrhoea by the mean of three consecutive days around the day, where recorded.
+    """Replace diarrhoea by the mean of the three days that end with the day.
 
-    The three days that end with the day are taken, else those around it, else those that begin
-    with it: the first day of a daily series is not judged by itself.
+    At the start of a daily series the mean so far is taken, but never more than the mean of the
+    first three days: one bad day followed by good ones is not staged by itself.
     """
     if days == 1:
         return daily
@@ -147,12 +147,13 @@ def _with_mean_diarrhoea(daily: pl.DataFrame, *, days: int) -> pl.DataFrame:
             s: pl.when(ok).then(pl.col(column).shift(-s).over("patient")) for s, ok in step.items()
         }
         at[0] = pl.col(column)
-        blocks = [(-2, -1, 0), (-1, 0, 1), (0, 1, 2)]
-        means.append(
-            pl.coalesce(*((at[a] + at[b] + at[c]) / 3 for a, b, c in blocks), pl.col(column)).alias(
-                column
-            )
+        ends_here, around, begins_here = (
+            (at[a] + at[b] + at[c]) / 3 for a, b, c in ((-2, -1, 0), (-1, 0, 1), (0, 1, 2))
         )
+        # null where the day itself has no value: what was before does not stand for it
+        so_far = pl.when(at[0].is_not_null()).then(pl.mean_horizontal(at[-1], at[0]))
+        start = pl.min_horizontal(so_far, pl.coalesce(around, begins_here))
+        means.append(pl.coalesce(ends_here, pl.when(at[0].is_not_null()).then(start)).alias(column))
     return daily.sort("patient", "day").with_columns(means)
 
 

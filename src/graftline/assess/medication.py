@@ -239,7 +239,7 @@ def _days_on(courses: pl.DataFrame, *, from_day: float = 0) -> pl.DataFrame:
     first = pl.max_horizontal(pl.col("start_day").floor(), pl.lit(from_day)).cast(pl.Int64)
     return (
         courses.select("patient", day=pl.int_ranges(first, first + pl.col("days").cast(pl.Int64)))
-        .explode("day", empty_as_null=True, keep_nulls=True)
+        .explode("day")
         .group_by("patient")
         .agg(days_on=pl.col("day").n_unique())
     )
