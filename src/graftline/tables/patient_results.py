@@ -8,6 +8,7 @@ from graftline.rules import Rule
 from graftline.tables.format import number, sentence, significant
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 
+_WHOLE = 100_000
 _ORIGINS = {"car_t": "CAR-T", "hspc": "HSPC"}
 
 
@@ -60,19 +61,25 @@ def _title(id: str, rule: Rule | None) -> str:
 
 def _row(row: dict[str, object], rule: Rule | None) -> TableRow:
     value, day = row["value"], row["day"]
-    shown = "" if not isinstance(value, float) else significant(value)
+    shown = "" if not isinstance(value, float) else _plain(value)
     if row["lower_bound"] and shown:
         shown = f"at least {shown}"
     origin = _ORIGINS[rule.origin] if rule is not None else ""
-    when = "" if not isinstance(day, float) else f"{number(day, digits=1)} from {origin}".rstrip()
+    when = "" if not isinstance(day, float) else _plain(day) + (f" from {origin}" if origin else "")
     answer = str(row["state"]) + (f": {row['label']}" if row["label"] else "")
     return TableRow(
         (
             _title(str(row["rule"]), rule),
             answer,
             shown,
-            when.replace(".0 ", " "),
+            when,
             str(row["source"]),
             str(row["flags"] or ""),
         )
     )
+
+
+def _plain(value: float) -> str:
+    """Grades and days without decimals, everything else at three significant digits."""
+    whole = value.is_integer() and abs(value) < _WHOLE
+    return number(value, digits=0) if whole else significant(value)

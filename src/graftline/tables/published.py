@@ -115,6 +115,8 @@ def _judge_count(row: dict[str, object], made: Computed) -> tuple[str, str]:
         return AGGREGATE, f"stated for {made.total} of {total} patients"
     if n is None:
         return AGGREGATE, "the count itself is not printed"
+    if made.told_only and isinstance(n, int) and made.n is not None and made.n < n:
+        return AGGREGATE, f"only {made.n} of the {n} are told of single patients"
     if (made.n, made.total) == (n, total):
         return AGREES, _assumption(made)
     return DIFFERS, f"counted {made.n} of {made.total}, printed {n} of {total}"

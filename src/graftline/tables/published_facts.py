@@ -26,7 +26,8 @@ class Computed:
 
     ``n`` of ``total`` for counts; ``value`` with ``low`` and ``high`` otherwise, where ``low_to``
     and ``high_to`` (and ``value_to``) bound what is known only as a range. ``assumed`` counts the
-    values behind it that are assumed; ``basis`` says what was counted.
+    values behind it that are assumed; ``basis`` says what was counted; ``told_only`` marks counts
+    of events told of single patients, where others may have gone untold.
     """
 
     basis: str
@@ -40,6 +41,7 @@ class Computed:
     high_to: float | None = None
     text: str | None = None
     assumed: int = 0
+    told_only: bool = False
 
 
 Quantity = Callable[[Facts], Computed]
@@ -175,9 +177,10 @@ def vital_status(test: pl.Expr, basis: str) -> Quantity:
 
 
 def _relapse_status(facts: Facts) -> pl.DataFrame:
-    relapse = facts.chosen.filter(
-        (pl.col("rule") == "relapse") & pl.col("state").is_in(["yes", "no"])
-    ).select("patient", relapsed=pl.col("state") == "yes")
+    """Vital status, whether a relapse is recorded, and the last MRD, of everybody infused."""
+    relapse = facts.chosen.filter(pl.col("rule") == "relapse").select(
+        "patient", relapsed=pl.col("state") == "yes"
+    )
     mrd = (
         facts.chosen.filter(pl.col("rule").is_in(["mrd", "mrd_day28_after_hsct"]))
         .filter(pl.col("label").is_not_null())
@@ -198,7 +201,7 @@ def ongoing_remission(facts: Facts) -> Computed:
     rows = _relapse_status(facts)
     good = ~pl.col("dead") & ~pl.col("relapsed") & (pl.col("mrd") == "negative")
     n = int(rows.select(good.fill_null(value=False).sum()).item())
-    basis = "alive without relapse, last MRD negative"
+    basis = "alive, no relapse recorded, last MRD negative"
     return Computed(basis, n=n, total=rows.height)
 
 
@@ -213,7 +216,7 @@ def disease_free(facts: Facts) -> Computed:
     """Alive without relapse."""
     rows = _relapse_status(facts)
     n = int(rows.select((~pl.col("dead") & ~pl.col("relapsed")).sum()).item())
-    return Computed("alive without relapse", n=n, total=rows.height)
+    return Computed("alive, no relapse recorded", n=n, total=rows.height)
 
 
 def survivor_followup(facts: Facts) -> Computed:
@@ -339,16 +342,21 @@ def evaluable_of_all(rule: str, basis: str) -> Quantity:
     return compute
 
 
-def car_t_gvhd(facts: Facts) -> Computed:
-    """Patients with GVHD before HSPC that is held to come from CAR-T."""
-    rows = facts.chosen.filter(
-        (pl.col("rule") == "gvhd_before_hspc") & pl.col("state").is_in(["yes", "no"])
-    )
-    return Computed(
-        "GVHD before HSPC, held to come from CAR-T",
-        n=int(((rows["state"] == "yes") & (rows["label"] == "car_t")).sum()),
-        total=rows.height,
-    )
+def recorded_as(rule: str, label: str | None, basis: str) -> Quantity:
+    """Patients recorded with an event (of one class), of everybody whether evaluable or not.
+
+    For events that publications tell patient by patient. Where fewer are told than counted, the
+    published count cannot be recomputed.
+    """
+
+    def compute(facts: Facts) -> Computed:
+        rows = facts.chosen.filter(pl.col("rule") == rule)
+        hit = rows["state"] == "yes"
+        if label is not None:
+            hit &= (rows["label"] == label).fill_null(value=False)
+        return Computed(basis, n=int(hit.sum()), total=rows.height, told_only=True)
+
+    return compute
 
 
 def first_chimerism_of(patient: str) -> Quantity:

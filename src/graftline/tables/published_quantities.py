@@ -10,7 +10,6 @@ from graftline.tables.published_facts import (
     alive_with_relapse,
     any_gvhd,
     baseline_of,
-    car_t_gvhd,
     data_cut,
     disease_free,
     enrolled,
@@ -29,6 +28,7 @@ from graftline.tables.published_facts import (
     patients_with,
     product_type,
     protocol_dose,
+    recorded_as,
     spread_of,
     survival_at,
     survival_median,
@@ -106,7 +106,9 @@ QUANTITIES: Mapping[str, Quantity] = {
         "mrd_day28_after_hsct", ("negative",), "MRD on day 28 after HSPC"
     ),
     "gvhd_any": any_gvhd,
-    "gvhd_cart_related": car_t_gvhd,
+    "gvhd_cart_related": recorded_as(
+        "gvhd_before_hspc", "car_t", "GVHD held to come from CAR-T, of everybody infused"
+    ),
     "agvhd_low_grade": patients_graded("acute_gvhd", 1, 2, "acute GVHD after HSPC"),
     "agvhd_after_hsct_grade1_2": patients_graded("acute_gvhd", 1, 2, "acute GVHD after HSPC"),
     "agvhd_after_hsct_grade2": patients_graded("acute_gvhd", 2, 2, "acute GVHD after HSPC"),
@@ -117,8 +119,10 @@ QUANTITIES: Mapping[str, Quantity] = {
         "chronic_gvhd", "chronic GVHD, of those evaluable by the protocol's rule"
     ),
     "cgvhd_evaluable_100d": evaluable_of_all("chronic_gvhd", "evaluable for chronic GVHD"),
-    "bacterial_or_fungal_infection": patients_with(
-        "infection_bacterial_or_fungal", "recorded bacterial or fungal infection"
+    "bacterial_or_fungal_infection": recorded_as(
+        "infection_bacterial_or_fungal",
+        None,
+        "recorded bacterial or fungal infection, of everybody infused",
     ),
     "ebv_cmv_reactivation": patients_with("viral_reactivation", "EBV or CMV reactivation"),
     "ptld": patients_with("ptld", "PTLD"),
@@ -147,8 +151,8 @@ QUANTITIES: Mapping[str, Quantity] = {
     "deaths": vital_status(pl.col("dead"), "deaths"),
     "deaths_infection": vital_status(pl.col("death_cause") == "infection", "deaths of infection"),
     "deaths_relapse": vital_status(pl.col("death_cause") == "relapse", "deaths of relapse"),
-    "cd7neg_relapse": patients_labelled(
-        "relapse", ("negative", "CD7 negative"), "relapse, CD7-negative"
+    "cd7neg_relapse": recorded_as(
+        "relapse", "negative", "recorded relapse, CD7-negative, of everybody infused"
     ),
     "ongoing_mrd_negative_cr": ongoing_remission,
     "alive_with_relapse": alive_with_relapse,

@@ -1,0 +1,85 @@
+"""Courses over time: bands worked by hand; what is drawn for one, ten and many patients."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from graftline.figures.courses import draw_courses, mark_transplants, quantile_bands
+from graftline.figures.theme import new_figure, themed
+
+
+def courses(patients, days=(0.0, 7.0, 14.0)):
+    return pl.DataFrame(
+        {
+            "patient": [f"P{i}" for i in range(patients) for _ in days],
+            "day": list(days) * patients,
+            "value": [float(i + d + 1) for i in range(patients) for d in days],
+            "below": [False] * patients * len(days),
+        }
+    )
+
+
+def test_quantiles_by_hand():
+    frame = pl.DataFrame(
+        {"patient": list("ABCDE"), "day": [0.9, 1.0, 1.2, 1.4, 0.6], "value": [1.0, 2, 3, 4, 5]}
+    )
+    (row,) = quantile_bands(frame, width_days=1.0).iter_rows(named=True)
+    # linear interpolation between order statistics (type 7)
+    assert (row["day"], row["n"]) == (1.0, 5)
+    assert [row[k] for k in ("q05", "q25", "q50", "q75", "q95")] == pytest.approx(
+        [1.2, 2, 3, 4, 4.8]
+    )
+
+
+def test_windows_with_few_values_are_not_shown():
+    assert quantile_bands(courses(4), width_days=1.0).is_empty()
+    assert quantile_bands(courses(5), width_days=1.0)["n"].to_list() == [5, 5, 5]
+
+
+@pytest.mark.parametrize(("patients", "lines"), [(1, 3), (10, 30), (60, 181)])
+def test_up_to_sixty_patients_each_has_a_line(patients, lines):
+    with themed():
+        axes = new_figure(3, 2).subplots()
+        draw_courses(axes, courses(patients), log=True)
+    # a line, its points and its open points per patient; the median above ten
+    assert len(axes.lines) == lines
+
+
+@pytest.mark.parametrize("patients", [61, 187, 20_000])
+def test_above_sixty_patients_bands_replace_lines(patients):
+    with themed():
+        axes = new_figure(3, 2).subplots()
+        draw_courses(axes, courses(patients), log=True, lloq=[1.0])
+    assert len(axes.lines) == 2  # the median and the limit
+    assert len(axes.collections) == 2  # two bands
+
+
+def test_values_below_the_limit_are_open_symbols_at_the_limit_even_zeros():
+    frame = pl.DataFrame(
+        {
+            "patient": ["A", "A", "A"],
+            "day": [0.0, 1.0, 2.0],
+            "value": [0.0, 50.0, 100.0],
+            "below": [False, True, False],
+        }
+    )
+    with themed():
+        axes = new_figure(3, 2).subplots()
+        draw_courses(axes, frame, log=True, lloq=[50.0])
+    (opened,) = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
+    assert opened.get_xydata().tolist() == [[0.0, 50.0], [1.0, 50.0]]
+
+
+def test_nothing_is_drawn_of_nothing():
+    with themed():
+        axes = new_figure(3, 2).subplots()
+        draw_courses(axes, courses(0), log=True)
+        mark_transplants(axes, pl.Series([], dtype=pl.Float64))
+    assert not axes.lines
+
+
+def test_many_transplants_are_a_median_and_its_quartiles():
+    with themed():
+        axes = new_figure(3, 2).subplots()
+        mark_transplants(axes, pl.Series(np.arange(101, dtype=float)))
+    assert axes.lines[0].get_xdata()[0] == 50.0

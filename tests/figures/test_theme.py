@@ -1,0 +1,74 @@
+"""What every figure shares: the same bytes, no dates, ids that do not clash."""
+
+import re
+
+import matplotlib as mpl
+import pytest
+
+from graftline.figures.theme import (
+    CYCLE,
+    day_axis,
+    figure_bytes,
+    inline_svg,
+    month_axis,
+    new_figure,
+    plain_log_axis,
+    themed,
+)
+
+
+def small():
+    with themed():
+        figure = new_figure(2, 1.5)
+        axes = figure.subplots()
+        axes.plot([1, 2], [1, 3], label="a")
+        axes.set_title("T")
+    return figure
+
+
+@pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
+def test_same_figure_same_bytes_without_a_date(kind):
+    content = figure_bytes(small(), kind)
+    assert content == figure_bytes(small(), kind)
+    assert b"CreationDate" not in content
+    assert b"dc:date" not in content
+
+
+def test_ids_of_an_inline_figure_are_its_own_and_every_reference_resolves():
+    text = inline_svg(small(), id="fig", label='A "quoted" <figure>')
+    ids = set(re.findall(r'\bid="([^"]+)"', text))
+    references = set(re.findall(r'href="#([^"]+)"', text)) | set(
+        re.findall(r"url\(#([^)]+)\)", text)
+    )
+    assert ids
+    assert all(one.startswith("fig-") for one in ids)
+    assert references <= ids
+    assert "<metadata" not in text
+    assert 'aria-label="A &quot;quoted&quot; &lt;figure>"' in text
+
+
+def test_settings_are_restored():
+    before = dict(mpl.rcParams)
+    small()
+    assert dict(mpl.rcParams) == before
+
+
+def test_time_axes_have_whole_ticks_within_the_data():
+    with themed():
+        figure = new_figure(2, 1)
+        axes = figure.subplots()
+        assert month_axis(axes, 24 * 30.4375, label="m")[-1] <= 24
+        assert all(t.is_integer() for t in day_axis(axes, 99, label="d"))
+
+
+def test_log_labels_are_plain_numbers():
+    with themed():
+        axes = new_figure(2, 2).subplots()
+        axes.plot([0, 1], [0.1, 1e6])
+        plain_log_axis(axes)
+        label = axes.yaxis.get_major_formatter()
+    assert [label(v) for v in (0.1, 10, 1000, 1e5)] == ["0.1", "10", "1000", "1e5"]
+
+
+def test_colours_differ():
+    assert len(set(CYCLE)) == len(CYCLE)
