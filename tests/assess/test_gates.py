@@ -1,74 +1,17 @@
-"""Gate to HSCT, safety list and eligibility: worked examples of the definitions, section 8.1."""
+"""Gate to HSCT and safety list: worked examples of the definitions, section 8.1."""
 
-from dataclasses import dataclass, replace
 from typing import Any
 
-import polars as pl
 import pytest
 
-from graftline.assess import eligibility, gates, response
-from graftline.assess.adjudicated import preferred
-from graftline.assess.observe import observe_at
-from graftline.protocol import shipped_protocol
+from graftline.assess import gates
 from graftline.trial import Trial
-from tests.assess.build import one, small_trial
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    results: pl.DataFrame
-    chosen: pl.DataFrame
-    details: dict[str, pl.DataFrame]
-
-
-def before(trial: Trial) -> Before:
-    done = response.assess(trial)
-    chosen = preferred(done.results, source="adjudicated")
-    return Before(done.results, chosen, dict(done.details))
+from tests.assess.build import one
+from tests.assess.gate_made import before, worked
 
 
 def gate_of(trial: Trial) -> dict[str, Any]:
     return one(gates.assess(trial, before(trial)).results, "gate_to_hsct")
-
-
-def worked(
-    *,
-    blasts: float = 0.0,
-    prior: bool | None = False,
-    car_t_day: float = 13.0,
-    hsct: float | None = 16.0,
-    strategy: str = "all-in-one-2024",
-    more: dict[str, Any] | None = None,
-) -> Trial:
-    """Marrow day 14: cellularity 5 %, ANC 0.1, platelets 12; CAR-T 8e4 copies/ug."""
-    labs = [
-        {"patient": "P1", "day": 14.0, "analyte": a, "value": v}
-        for a, v in (("anc", 0.1), ("platelets", 12.0), ("hemoglobin", 70.0))
-    ]
-    labs.append(
-        {
-            "patient": "P1",
-            "day": car_t_day,
-            "analyte": "car_t_qpcr",
-            "value": 8e4,
-            "lloq": 50.0,
-        }
-    )
-    patients = [
-        {
-            "patient": "P1",
-            "status": "infused",
-            "disease": "AML",
-            "ecog": 1,
-            "cd7_percent_of_blasts": 93.0,
-            "prior_allo_hsct": prior,
-            "marrow_blasts_percent": 36.0,
-        }
-    ]
-    marrow = [{"patient": "P1", "day": 14.0, "blasts_percent": blasts, "cellularity_percent": 5.0}]
-    tables = {"labs": labs, "patients": patients, "marrow": marrow} | (more or {})
-    trial = small_trial(tables, hsct_day=hsct)
-    return replace(trial, protocol=shipped_protocol(strategy))
 
 
 def test_worked_example_meets_the_gate():
@@ -232,78 +175,3 @@ def test_one_donor_not_examined_leaves_it_open():
         for d, c in (("D1", True), ("D2", None))
     ]
     assert safety("donor_ready", donors=donors) == "unknown"
-
-
-@pytest.mark.parametrize(
-    ("changed", "state"),
-    [
-        ({}, "yes"),
-        ({"ecog": 3}, "no"),
-        ({"cd7_percent_of_blasts": 80.0}, "yes"),
-        ({"cd7_percent_of_blasts": 79.9}, "no"),
-        ({"disease": None}, "not_evaluable"),
-    ],
-)
-def test_eligibility(changed, state):
-    trial = worked()
-    patients = trial.patients.with_columns(**{k: pl.lit(v) for k, v in changed.items()})
-    trial = replace(trial, tables={**trial.tables, "patients": patients})
-    assert one(eligibility.assess(trial, before(trial)).results, "eligibility")["state"] == state
-
-
-def test_screened_patients_are_asked_too():
-    trial = worked(
-        more={
-            "patients": [
-                {"patient": p, "status": s, "ecog": 4}
-                for p, s in (("P1", "infused"), ("P2", "screened"))
-            ]
-        }
-    )
-    found = eligibility.assess(trial, before(trial)).results
-    assert found["patient"].to_list() == ["P1", "P2"]
-    assert set(found["state"]) == {"no"}
-
-
-def test_nothing_is_observed_from_the_future():
-    trial = worked()
-    days = pl.DataFrame({"patient": ["P1", "P1"], "decision_day": [12.0, 13.0]})
-    seen = observe_at(trial, before(trial), days, variables=["car_t_detectable", "response"])
-    assert seen["car_t_detectable"].to_list() == [None, True]
-    assert seen["response"].to_list() == [None, None]
-
-
-def test_positive_qpcr_too_old_leaves_the_question_open():
-    # flow is the less sensitive assay: its negative does not answer for qPCR
-    labs = [
-        {"patient": "P1", "day": 4.0, "analyte": "car_t_qpcr", "value": 8e4, "lloq": 50.0},
-        {"patient": "P1", "day": 15.0, "analyte": "car_t_flow", "value": 0.0, "lloq": 1.0},
-    ]
-    trial = worked(more={"labs": labs})
-    days = pl.DataFrame({"patient": ["P1"], "decision_day": [16.0]})
-    seen = observe_at(trial, before(trial), days, variables=["car_t_detectable"])
-    assert (seen["car_t_detectable"].item(), seen["car_t_detectable_age_days"].item()) == (
-        True,
-        12.0,
-    )
-
-
-@pytest.mark.parametrize(
-    ("value", "limit", "expected"),
-    [(50.0, "quantified", True), (49.0, "quantified", False), (50.0, "below", False)],
-)
-def test_detectable_means_at_least_the_limit_of_quantification(value, limit, expected):
-    labs = [
-        {
-            "patient": "P1",
-            "day": 15.0,
-            "analyte": "car_t_qpcr",
-            "value": value,
-            "lloq": 50.0,
-            "quantification": limit,
-        }
-    ]
-    trial = worked(more={"labs": labs})
-    days = pl.DataFrame({"patient": ["P1"], "decision_day": [16.0]})
-    seen = observe_at(trial, before(trial), days, variables=["car_t_detectable"])
-    assert seen["car_t_detectable"].item() is expected

@@ -13,6 +13,7 @@ from graftline.trial import Trial
 from tests.endpoints.made import Made, made, made_trial
 
 MONTH = 30.4375
+YEAR = 365.25
 TEN: dict[str, dict[str, Any]] = {
     "P8": {"end": 32.0, "dead": True, "cause": "infection", "hsct": 19.0},
     "P9": {"end": 3.1 * MONTH, "hsct": 20.0},
