@@ -1,5 +1,9 @@
 """Statistics of trials: arrays in, small typed results out. Knows no medicine."""
 
+from graftline.stats.bands import (
+    SurvivalBand,
+    survival_band,
+)
 from graftline.stats.immortal_time import (
     ImmortalTimeError,
     SurvivalComparison,
@@ -48,9 +52,23 @@ from graftline.stats.rmst import (
     restricted_mean,
     restricted_mean_difference,
 )
+from graftline.stats.sample_size import (
+    SingleArmDesign,
+    TwoStageDesign,
+    single_arm_design,
+    single_arm_power,
+    two_arm_power,
+    two_stage_designs,
+)
 from graftline.stats.simon_makuch import (
     SimonMakuch,
     simon_makuch,
+)
+from graftline.stats.stopping import (
+    StoppingRule,
+    bayesian_stopping_rule,
+    pocock_stopping_rule,
+    stopping_characteristics,
 )
 from graftline.stats.survival_curve import (
     KaplanMeier,
@@ -75,11 +93,16 @@ __all__ = [
     "RestrictedMean",
     "RestrictedMeanDifference",
     "SimonMakuch",
+    "SingleArmDesign",
     "StatsInputError",
+    "StoppingRule",
     "SurvivalAt",
+    "SurvivalBand",
     "SurvivalComparison",
     "SwitchRows",
     "TrendTest",
+    "TwoStageDesign",
+    "bayesian_stopping_rule",
     "beta_binomial",
     "binomial_p_value",
     "clopper_pearson",
@@ -95,11 +118,18 @@ __all__ = [
     "mantel_byar",
     "mid_p",
     "nelson_aalen",
+    "pocock_stopping_rule",
     "refuse_immortal_time",
     "restricted_mean",
     "restricted_mean_difference",
     "reverse_kaplan_meier",
     "simon_makuch",
+    "single_arm_design",
+    "single_arm_power",
+    "stopping_characteristics",
+    "survival_band",
     "switch_rows",
+    "two_arm_power",
+    "two_stage_designs",
     "wilson",
 ]

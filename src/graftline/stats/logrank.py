@@ -38,7 +38,7 @@ class LogRank:
 
     ``events`` and ``expected`` are plain counts; ``score`` is the weighted sum of their differences
     (equal to ``events - expected`` for the log-rank test), ``weighted_events`` its first half.
-    Without events there is nothing to compare: ``df`` 0, ``chi_square`` and ``p_value`` NaN.
+    Without events there is nothing to compare: ``chi_square`` and ``df`` 0, ``p_value`` NaN.
     """
 
     labels: tuple[object, ...]
@@ -241,7 +241,8 @@ def event_time_weights(
     if weighting == "logrank":
         return np.ones_like(at_risk)
     survival = product_limit(at_risk, events)
-    before = np.concatenate(([1.0], survival[:-1]))
+    before = np.ones_like(survival)
+    before[1:] = survival[:-1]
     return np.asarray(before**rho * (1.0 - before) ** gamma)
 
 
@@ -312,7 +313,7 @@ def _quadratic_form(
     taking_part = np.flatnonzero(expected > 0.0)[1:]
     part = variance[np.ix_(taking_part, taking_part)]
     if taking_part.size == 0 or not np.any(part):
-        return float("nan"), 0
+        return 0.0, 0
     rank = int(np.linalg.matrix_rank(part, hermitian=True))
     if rank == taking_part.size:
         solved = np.linalg.solve(part, score[taking_part])

@@ -48,8 +48,11 @@ def influence_squares(
     constant = _still_at_risk(squares, entering, leaving, time.size)
     linear = _still_at_risk(squares * before, entering, leaving, time.size)
     quadratic = _still_at_risk(squares * before * before, entering, leaving, time.size)
+    people = _still_at_risk(np.ones(data.time.size), entering, leaving, time.size)
+    # Where nobody stays the three sums cancel but for dust, whose root would show.
     staying = drift * drift * constant - 2.0 * drift * linear + quadratic
-    return np.asarray(left + np.maximum(staying, 0.0))
+    staying = np.where(people > 0.0, np.maximum(staying, 0.0), 0.0)
+    return np.asarray(left + staying)
 
 
 def _still_at_risk(
