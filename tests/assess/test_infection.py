@@ -102,6 +102,9 @@ def answer(rule: str, source: str = "derived", **tables: Any) -> dict[str, Any]:
     return one(assess(trial_of(**tables)).results, rule, source=source)
 
 
+WATCHED = [{"patient": "P1", "day": 1.0, "temperature_c": 36.8}]
+
+
 @pytest.mark.parametrize(
     ("rows", "any_state", "bacterial_state"),
     [
@@ -113,8 +116,17 @@ def answer(rule: str, source: str = "derived", **tables: Any) -> dict[str, Any]:
     ],
 )
 def test_infection_at_all(rows, any_state, bacterial_state):
-    assert answer("infection_any", infections=rows)["state"] == any_state
-    assert answer("infection_bacterial_or_fungal", infections=rows)["state"] == bacterial_state
+    tables = {"infections": rows, "vitals": WATCHED}
+    assert answer("infection_any", **tables)["state"] == any_state
+    assert answer("infection_bacterial_or_fungal", **tables)["state"] == bacterial_state
+
+
+def test_a_patient_known_from_a_publication_is_not_free_of_infection():
+    # Hu 2024: the text tells of three patients' infections, Table 3 counts five
+    rows = [{**finding(10.0), "patient": "P2"}]
+    results = assess(small_trial({"infections": rows}, patients=("P1", "P2"))).results
+    states = results.filter(pl.col("rule") == "infection_any").sort("patient")["state"]
+    assert states.to_list() == ["not_evaluable", "yes"]
 
 
 def test_without_an_infections_table_nobody_is_free_of_infection():
@@ -126,6 +138,7 @@ def test_infection_density_by_hand():
     # lymphodepletion day -5, HSPC day 20, followed to day 60 = day 40 from HSPC
     trial = trial_of(
         hsct_day=HSCT,
+        vitals=WATCHED,
         drugs=[
             {
                 "patient": "P1",

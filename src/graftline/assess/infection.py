@@ -311,17 +311,41 @@ def infection_density(by_period: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def watched_patients(trial: Trial) -> pl.DataFrame:
+    """Patients of whom no infection on record means no infection.
+
+    Infections are recorded in this trial, and the patient has other records of daily care (labs,
+    vitals, viral loads, adverse events) after infusion. A patient known from a publication, or
+    only from infections worth telling, is not among them.
+
+    Returns
+    -------
+    DataFrame [patient]
+    """
+    seen = pl.concat(
+        [
+            *(
+                trial[name].filter(pl.col("day") >= 0).select("patient")
+                for name in ("labs", "vitals", "viral")
+            ),
+            trial["ae"].filter(pl.col("start_day") >= 0).select("patient"),
+        ]
+    ).unique()
+    seen = seen if "infections" in trial.present else seen.clear()
+    return infused_patients(trial).join(seen, on="patient", how="semi").sort("patient")
+
+
 def infection_answers(
-    episodes: pl.DataFrame, population: pl.DataFrame, *, recorded: bool
+    episodes: pl.DataFrame, population: pl.DataFrame, watched: pl.DataFrame
 ) -> pl.DataFrame:
-    """Whether a patient had an episode at all; without an infections table nobody is free of it.
+    """Whether a patient had an episode at all.
 
     Parameters
     ----------
     episodes : DataFrame as from ``infection_episodes``; those that count
     population : DataFrame [patient]
-    recorded : bool
-        Whether infections were recorded in this trial; then no row means no infection.
+    watched : DataFrame [patient]
+        Those of whom no row means no infection; the others are not evaluable without one.
 
     Returns
     -------
@@ -340,12 +364,13 @@ def infection_answers(
         )
     )
     answers = answer_everybody(population, found)
-    if not recorded:
-        return answers
-    none = pl.col("reason") == "no_records"
+    none = (pl.col("reason") == "no_records") & pl.col("patient").is_in(
+        watched["patient"].implode()
+    )
+    free = none.fill_null(value=False)
     return answers.with_columns(
-        state=pl.when(none).then(pl.lit("no")).otherwise("state"),
-        reason=pl.when(~none).then("reason"),
+        state=pl.when(free).then(pl.lit("no")).otherwise("state"),
+        reason=pl.when(~free).then("reason"),
     )
 
 
@@ -358,6 +383,7 @@ def assess(trial: Trial) -> Assessed:
     severity, assumed]
     infection_periods [patient, period, episodes, bacterial_or_fungal, viral, patient_days]
     infection_density [period, patients, episodes, patient_days, per_100_patient_days]
+        Both of ``watched_patients`` only.
     """
     people = infused_patients(trial)
     episodes = infection_episodes(trial["infections"]).join(people, on="patient", how="semi")
@@ -366,21 +392,19 @@ def assess(trial: Trial) -> Assessed:
     during = episodes.join(begins, on="patient", how="left", validate="m:1").filter(
         (pl.col("start_day").floor() >= pl.col("begins")).fill_null(value=True)
     )
-    recorded = "infections" in trial.present
+    watched = watched_patients(trial)
     bacterial = during.filter(pl.col("kind").is_in(list(_BACTERIAL_OR_FUNGAL)))
     frames = [
-        as_results(infection_answers(during, people, recorded=recorded), rule="infection_any"),
+        as_results(infection_answers(during, people, watched), rule="infection_any"),
         as_results(
-            infection_answers(bacterial, people, recorded=recorded),
+            infection_answers(bacterial, people, watched),
             rule="infection_bacterial_or_fungal",
         ),
         *_viral_results(trial, people),
         adjudicated_for(trial, people, "viral_reactivation", rule="viral_reactivation"),
         adjudicated_for(trial, people, "ptld", rule="ptld"),
     ]
-    by_period = episodes_by_period(during, periods)
-    if not recorded:
-        by_period = by_period.clear()
+    by_period = episodes_by_period(during, periods).join(watched, on="patient", how="semi")
     return Assessed(
         combine_results(frames),
         {

@@ -284,28 +284,21 @@ def nca(
     names = numbered.select(_PROFILE, *by).unique(_PROFILE, keep="first", maintain_order=True)
     samples, keys = numbered.drop(by), [_PROFILE]
     rows = _describe(samples, keys, peak_window=peak_window, sampling_window=sampling_window)
-    last = pl.col("last_sample")
-    rows = rows.with_columns(
-        auc_to=pl.when(last >= auc_complete_from)
-        .then(pl.min_horizontal(last, pl.lit(float(auc_until))))
-        .otherwise(pl.min_horizontal("tlast", pl.lit(float(auc_until))))
-    )
-    clean = replace_below_quantification(samples, by=keys, rule=blq)
+    rows = rows.with_columns(auc_to=_end_of_area(auc_until, auc_complete_from))
     parts = [
         _peak(samples, keys, peak_window),
-        area_under_curve(clean, rows.select(*keys, "auc_to").drop_nulls(), by=keys),
+        area_under_curve(
+            replace_below_quantification(samples, by=keys, rule=blq),
+            rows.select(*keys, "auc_to").drop_nulls(),
+            by=keys,
+        ),
         terminal_phase(
             samples.filter("quantified").select(*keys, time=_T, concentration=_C),
             by=keys,
             minimum_points=half_life_points,
             minimum_r2=half_life_r2,
         ),
-        *(
-            detectable_at(
-                samples, by=keys, day=month * DAYS_PER_MONTH, within_days=detectable_within_days
-            ).rename({"detectable": f"detectable_month_{month:g}"})
-            for month in detectable_months
-        ),
+        *_months(samples, keys, detectable_months, detectable_within_days),
     ]
     joined = reduce(
         lambda left, right: left.join(right, on=keys, how="left", validate="1:1"),
@@ -313,6 +306,23 @@ def nca(
         names.join(rows, on=keys, how="left", validate="1:1"),
     )
     return _with_reasons(joined, minimum_samples, blq).sort(*by).drop(_PROFILE)
+
+
+def _end_of_area(until: float, complete_from: float) -> pl.Expr:
+    last = pl.col("last_sample")
+    end = pl.when(last >= complete_from).then(last).otherwise("tlast")
+    return pl.min_horizontal(end, pl.when(end.is_not_null()).then(pl.lit(float(until))))
+
+
+def _months(
+    samples: pl.DataFrame, keys: list[str], months: Sequence[float], within_days: float
+) -> list[pl.DataFrame]:
+    return [
+        detectable_at(samples, by=keys, day=month * DAYS_PER_MONTH, within_days=within_days).rename(
+            {"detectable": f"detectable_month_{month:g}"}
+        )
+        for month in months
+    ]
 
 
 def _describe(
