@@ -101,6 +101,7 @@ def classify_mrd(
     tests = marrow.filter(called.is_not_null() | fraction.is_not_null()).with_columns(
         specimen=pl.col("specimen").fill_null("marrow"),
         day_known=pl.col("day").is_not_null(),
+        contradicts=contradicts,
         day=pl.coalesce("day", (pl.col("day_low") + pl.col("day_high")) / 2),
         label=pl.when(positive)
         .then(pl.lit("positive"))
@@ -108,15 +109,6 @@ def classify_mrd(
         .then(pl.lit(LOW_SENSITIVITY))
         .otherwise(pl.lit("negative")),
     )
-    unseen = pl.col("mrd_events").is_null() & pl.col("mrd_sensitivity").is_null()
-    gates = pl.col("mrd_gate_markers").str.to_uppercase().str.replace_all(" ", "").str.split("+")
-    said = {
-        "gate relies on CD7": gates.list.contains("CD7"),
-        "call and fraction disagree": contradicts,
-        "sensitivity not recorded": unseen & (pl.col("label") == "negative"),
-        "assumed": ~pl.col("day_known"),
-    }
-    words = [pl.when(when.fill_null(value=False)).then(pl.lit(text)) for text, when in said.items()]
     return tests.select(
         "patient",
         "day",
@@ -126,8 +118,23 @@ def classify_mrd(
         "mrd_events",
         "label",
         accepted=pl.col("specimen") == "marrow",
-        flags=join_flags(words),
+        flags=_flags_of_tests(),
     ).sort("patient", "day", "label", nulls_last=True)
+
+
+def _flags_of_tests() -> pl.Expr:
+    """What to know beside the class of a test."""
+    unseen = pl.col("mrd_events").is_null() & pl.col("mrd_sensitivity").is_null()
+    gates = pl.col("mrd_gate_markers").str.to_uppercase().str.replace_all(" ", "").str.split("+")
+    said = {
+        "gate relies on CD7": gates.list.contains("CD7"),
+        "call and fraction disagree": pl.col("contradicts"),
+        "sensitivity not recorded": unseen & (pl.col("label") == "negative"),
+        "assumed": ~pl.col("day_known"),
+    }
+    return join_flags(
+        [pl.when(when.fill_null(value=False)).then(pl.lit(text)) for text, when in said.items()]
+    )
 
 
 def mrd_nearest(tests: pl.DataFrame, targets: pl.DataFrame, *, within_days: float) -> pl.DataFrame:

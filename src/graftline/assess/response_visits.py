@@ -224,6 +224,37 @@ def _with_extramedullary(
     Disease once known stays until an examination after day 0 clears it. An examination that
     clears it after the marrow, but before the next one, completes the visit on its own day.
     """
+    visits = _with_examinations(visits, marrow, patients, exams, within_days)
+    next_visit = pl.col("at").shift(-1).over("patient")
+    known = pl.col("stated").fill_null(value=False) | (pl.col("first_seen") <= pl.col("at"))
+    known = known.fill_null(value=False)
+    pending = known & pl.col("exam").fill_null(value=True)
+    by_imaging = (
+        pending
+        & pl.col("cleared_day").is_not_null()
+        & (next_visit.is_null() | (pl.col("cleared_day") < next_visit))
+        & (pl.col("cleared_day") > pl.col("at"))
+    )
+    elsewhere = pl.when(~known | by_imaging).then(pl.lit(value=False)).otherwise("exam")
+    return visits.with_columns(
+        by_imaging=by_imaging,
+        extramedullary=pl.when(pl.col("cns")).then(pl.lit(value=True)).otherwise(elsewhere),
+        extramedullary_known=pl.when(
+            known | pl.col("stated").is_not_null() | pl.col("exam").is_not_null()
+        ).then(known),
+        lugano=pl.when(by_imaging).then("cleared_class").otherwise("exam_class"),
+        response_day=pl.when(by_imaging).then("cleared_day").otherwise("day"),
+    ).drop("stated", "first_seen", "exam", "exam_class", "exam_day", "cleared_day", "cleared_class")
+
+
+def _with_examinations(
+    visits: pl.DataFrame,
+    marrow: pl.DataFrame,
+    patients: pl.DataFrame,
+    exams: pl.DataFrame,
+    within_days: float,
+) -> pl.DataFrame:
+    """Beside each visit: disease stated and first seen, last imaging, next clear one, last CSF."""
     stated = patients.select("patient", stated=pl.col("extramedullary_disease"))
     exams = exams.with_columns(at=pl.col("day"))
     seen = (
@@ -250,7 +281,7 @@ def _with_extramedullary(
         .agg(pl.col("cns").any())
         .sort("at", "patient")
     )
-    visits = (
+    return (
         visits.join(stated, on="patient", how="left", validate="m:1")
         .join(seen, on="patient", how="left", validate="m:1")
         .sort("at", "patient")
@@ -266,26 +297,6 @@ def _with_extramedullary(
         .join_asof(csf, on="at", by="patient", strategy="backward", check_sortedness=False)
         .sort("patient", "at")
     )
-    next_visit = pl.col("at").shift(-1).over("patient")
-    known = pl.col("stated").fill_null(value=False) | (pl.col("first_seen") <= pl.col("at"))
-    known = known.fill_null(value=False)
-    pending = known & pl.col("exam").fill_null(value=True)
-    by_imaging = (
-        pending
-        & pl.col("cleared_day").is_not_null()
-        & (next_visit.is_null() | (pl.col("cleared_day") < next_visit))
-        & (pl.col("cleared_day") > pl.col("at"))
-    )
-    elsewhere = pl.when(~known | by_imaging).then(pl.lit(value=False)).otherwise("exam")
-    return visits.with_columns(
-        by_imaging=by_imaging,
-        extramedullary=pl.when(pl.col("cns")).then(pl.lit(value=True)).otherwise(elsewhere),
-        extramedullary_known=pl.when(
-            known | pl.col("stated").is_not_null() | pl.col("exam").is_not_null()
-        ).then(known),
-        lugano=pl.when(by_imaging).then("cleared_class").otherwise("exam_class"),
-        response_day=pl.when(by_imaging).then("cleared_day").otherwise("day"),
-    ).drop("stated", "first_seen", "exam", "exam_class", "exam_day", "cleared_day", "cleared_class")
 
 
 def _flags() -> pl.Expr:

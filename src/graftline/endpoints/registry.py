@@ -18,8 +18,7 @@ from graftline.endpoints.overall_survival import overall_survival
 from graftline.endpoints.people import Answers
 from graftline.endpoints.relapse_incidence import relapse_incidence
 from graftline.endpoints.viral_reactivation import viral_reactivation
-from graftline.problems import Problem, ProtocolError
-from graftline.protocol import Endpoint
+from graftline.protocol import Endpoint, unknown_name
 from graftline.protocol import Protocol as Strategy
 from graftline.trial import Trial
 
@@ -133,17 +132,7 @@ def endpoint_spec(protocol: Strategy, name: str) -> Endpoint:
         No such endpoint is known.
     """
     if name not in REGISTRY:
-        raise ProtocolError(
-            [
-                Problem(
-                    "protocol.toml",
-                    f"one of {', '.join(sorted(REGISTRY))}",
-                    "name an endpoint that graftline knows",
-                    column=f"endpoints.{name}",
-                    found=name,
-                )
-            ]
-        )
+        raise unknown_name(f"endpoints.{name}", name, REGISTRY)
     stated = protocol.endpoints.get(name)
     if stated is not None:
         return stated

@@ -7,6 +7,7 @@ from graftline.protocol.read import (
     shipped_protocol,
     shipped_protocol_text,
     shipped_protocols,
+    unknown_name,
 )
 from graftline.protocol.strategy import (
     Comparison,
@@ -38,4 +39,5 @@ __all__ = [
     "shipped_protocol",
     "shipped_protocol_text",
     "shipped_protocols",
+    "unknown_name",
 ]

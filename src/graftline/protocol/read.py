@@ -1,7 +1,7 @@
 """Reading protocol files: the strategies that ship, and a trial's own ``protocol.toml``."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -49,17 +49,22 @@ def shipped_protocol_text(name: str) -> str:
         No strategy of that name ships.
     """
     if name not in shipped_protocols():
-        raise ProtocolError(
-            [
-                _problem(
-                    "protocol",
-                    name,
-                    f"one of {', '.join(shipped_protocols())}",
-                    "name a shipped protocol, or write it out in protocol.toml",
-                )
-            ]
-        )
+        raise unknown_name("protocol", name, shipped_protocols())
     return (_SHIPPED / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def unknown_name(column: str, found: str, known: Iterable[str]) -> ProtocolError:
+    """Make the error that says which names are known where ``found`` is not one of them."""
+    return ProtocolError(
+        [
+            _problem(
+                column,
+                found,
+                f"one of {', '.join(sorted(known))}",
+                "write one of these names, or spell the whole thing out in protocol.toml",
+            )
+        ]
+    )
 
 
 @cache
