@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graftline.assays.tcr.table_file import TableFile
+from graftline.assays.table_file import TableFile
 from graftline.problems import InputError, Problem, Severity
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from graftline.assays.table_file import TableFile, open_table_file
 from graftline.assays.tcr.dialects import (
     IMMUNOSEQ,
     Dialect,
@@ -13,7 +14,6 @@ from graftline.assays.tcr.dialects import (
     recognise_dialect,
 )
 from graftline.assays.tcr.genes import gene_name, locus_name
-from graftline.assays.tcr.table_file import TableFile, open_table_file
 from graftline.problems import InputError, Problem, Severity
 
 MISSING = ["", "NA", "NaN", "nan", "null", "NULL", "None", "N/A"]

@@ -1,0 +1,1 @@
+"""The CD7 gene in ATAC signal, variants and single-cell expression."""

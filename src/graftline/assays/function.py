@@ -1,0 +1,189 @@
+"""T-cell function: percent responding to stimulation, net of unstimulated, replicates kept."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from scipy.stats import fisher_exact, ttest_ind
+
+from graftline.problems import InputError, Problem
+
+STIMULI = ("none", "pma_ionomycin", "cd3_cd28", "cmv", "ebv")
+_COLUMNS = ("subject", "role", "day", "stimulus", "replicate", "responding", "parent")
+
+
+def read_stimulation(table: pl.DataFrame, *, file: str = "stimulation") -> pl.DataFrame:
+    """Checked wells of a stimulation assay.
+
+    Parameters
+    ----------
+    table : DataFrame [subject, role, day, stimulus, replicate, responding, parent]
+        One row per well: events that respond (such as IFN-gamma+) and events of the parent gate.
+        ``role`` is patient or donor; ``stimulus`` one of ``none, pma_ionomycin, cd3_cd28, cmv,
+        ebv``.
+
+    Raises
+    ------
+    InputError
+        Missing columns or values, unknown words, more responding than parent events, a well
+        given twice, a subject and day without an unstimulated well; all at once.
+    """
+    absent = [name for name in _COLUMNS if name not in table.columns]
+    if absent:
+        raise InputError(
+            Problem(file, f"a column {name}", "add it", row=1, column=name) for name in absent
+        )
+    rows = table.select(*_COLUMNS).with_row_index("row", offset=2)
+    problems = [*_faulty_values(rows, file), *_faulty_wells(rows, file)]
+    if problems:
+        raise InputError(problems)
+    return rows.drop("row").sort("subject", "day", "stimulus", "replicate")
+
+
+def _faulty_values(rows: pl.DataFrame, file: str) -> list[Problem]:
+    events = pl.col("responding"), pl.col("parent")
+    checks = (
+        ("role", ~pl.col("role").is_in(["patient", "donor"]), "patient or donor"),
+        ("stimulus", ~pl.col("stimulus").is_in(STIMULI), "one of " + ", ".join(STIMULI)),
+        ("responding", (events[0] < 0) | (events[0] > events[1]), "0 up to the parent's events"),
+        ("parent", events[1] <= 0, "at least one event"),
+        *((name, pl.col(name).is_null(), "a value") for name in _COLUMNS),
+    )
+    return [
+        Problem(file, expected, "correct it", row=row, column=name, found=str(found))
+        for name, wrong, expected in checks
+        for row, found in rows.filter(wrong).select("row", name).rows()
+    ]
+
+
+def _faulty_wells(rows: pl.DataFrame, file: str) -> list[Problem]:
+    well = ("subject", "day", "stimulus", "replicate")
+    doubled = rows.filter(~pl.struct(well).is_first_distinct())
+    problems = [
+        Problem(file, "each well once", "number the replicates", row=row, column="replicate")
+        for row in doubled["row"]
+    ]
+    lacking = (
+        rows.group_by("subject", "day")
+        .agg((pl.col("stimulus") == "none").any().alias("rested"), pl.col("row").min())
+        .filter(~pl.col("rested"))
+        .sort("row")
+    )
+    remedy = "add the unstimulated well: net responses need it"
+    problems += [
+        Problem(file, f"a well 'none' on day {day}", remedy, row=row, patient=str(subject))
+        for subject, day, row in lacking.select("subject", "day", "row").rows()
+    ]
+    return problems
+
+
+def net_responses(wells: pl.DataFrame) -> pl.DataFrame:
+    """Percent responding per well, and net of the mean of the unstimulated wells.
+
+    Returns
+    -------
+    DataFrame [subject, role, day, stimulus, replicate, percent, background_percent, net_percent]
+        Net may be negative and is not cut at 0: cutting would bias the mean upwards.
+    """
+    percent = (100 * pl.col("responding") / pl.col("parent")).alias("percent")
+    rows = wells.with_columns(percent)
+    background = (
+        rows.filter(pl.col("stimulus") == "none")
+        .group_by("subject", "day")
+        .agg(pl.col("percent").mean().alias("background_percent"))
+    )
+    return (
+        rows.filter(pl.col("stimulus") != "none")
+        .join(background, on=["subject", "day"], how="left", validate="m:1")
+        .with_columns((pl.col("percent") - pl.col("background_percent")).alias("net_percent"))
+        .select(
+            *("subject", "role", "day", "stimulus", "replicate"),
+            *("percent", "background_percent", "net_percent"),
+        )
+        .sort("subject", "day", "stimulus", "replicate")
+    )
+
+
+def summarize_responses(wells: pl.DataFrame, *, level: float = 0.05) -> pl.DataFrame:
+    """Per subject, day and stimulus: mean and SD over replicates, and whether there is a response.
+
+    Returns
+    -------
+    DataFrame [subject, role, day, stimulus, replicates, net_mean, net_sd, p, responds]
+        ``p`` is Fisher's exact test of responding events, replicates pooled, against the
+        unstimulated wells, one-sided. ``responds`` is p < level with a net mean above 0.
+    """
+    net = (
+        net_responses(wells)
+        .group_by("subject", "role", "day", "stimulus")
+        .agg(
+            pl.len().cast(pl.Int64).alias("replicates"),
+            pl.col("net_percent").mean().alias("net_mean"),
+            pl.col("net_percent").std().alias("net_sd"),
+        )
+    )
+    pooled = wells.group_by("subject", "day", "stimulus").agg(
+        pl.col("responding").sum(), pl.col("parent").sum()
+    )
+    rest = pooled.filter(pl.col("stimulus") == "none").drop("stimulus")
+    both = (
+        net.join(pooled, on=["subject", "day", "stimulus"], validate="1:1")
+        .join(rest, on=["subject", "day"], suffix="_rest", validate="m:1")
+        .sort("subject", "day", "stimulus")
+    )
+    p = [
+        float(fisher_exact([[a, b - a], [c, d - c]], alternative="greater")[1])
+        for a, b, c, d in both.select(
+            "responding", "parent", "responding_rest", "parent_rest"
+        ).rows()
+    ]
+    return (
+        both.with_columns(pl.Series("p", p, dtype=pl.Float64))
+        .with_columns(((pl.col("p") < level) & (pl.col("net_mean") > 0)).alias("responds"))
+        .select(
+            *("subject", "role", "day", "stimulus", "replicates", "net_mean", "net_sd"),
+            *("p", "responds"),
+        )
+    )
+
+
+def compare_roles(summary: pl.DataFrame, *, stimuli: Sequence[str] = STIMULI[1:]) -> pl.DataFrame:
+    """Patients against donors per stimulus: one value per subject, Welch's test.
+
+    Subjects with several days count once, with the mean of their days: replicates and days of one
+    person are not independent people.
+
+    Returns
+    -------
+    DataFrame [stimulus, patients, donors, patient_mean, donor_mean, difference, p]
+        ``p`` null with fewer than two people on a side.
+    """
+    people = (
+        summary.group_by("stimulus", "role", "subject")
+        .agg(pl.col("net_mean").mean())
+        .sort("stimulus", "role", "subject")
+    )
+    rows = []
+    for stimulus in stimuli:
+        of = people.filter(pl.col("stimulus") == stimulus)
+        patient, donor = (
+            of.filter(pl.col("role") == role)["net_mean"].to_numpy()
+            for role in ("patient", "donor")
+        )
+        if not (patient.size or donor.size):
+            continue
+        means = [float(np.mean(x)) if x.size else None for x in (patient, donor)]
+        enough = patient.size > 1 and donor.size > 1 and (np.ptp(patient) or np.ptp(donor))
+        p = float(ttest_ind(patient, donor, equal_var=False).pvalue) if enough else None
+        gap = None if None in means else float(np.mean(patient) - np.mean(donor))
+        rows.append((stimulus, patient.size, donor.size, *means, gap, p))
+    schema = {
+        "stimulus": pl.String,
+        "patients": pl.Int64,
+        "donors": pl.Int64,
+        "patient_mean": pl.Float64,
+        "donor_mean": pl.Float64,
+        "difference": pl.Float64,
+        "p": pl.Float64,
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row")

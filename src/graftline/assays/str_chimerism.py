@@ -1,0 +1,334 @@
+"""Donor share from STR peak areas: a least-squares mixture over all informative loci."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar, nnls
+
+from graftline.problems import InputError, Problem, Severity
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Chimerism:
+    """Shares of all contributors of one sample.
+
+    ``percent`` is by contributor, joint over loci, between 0 and 100. ``loci`` has one row per
+    locus: the donor's percent from that locus alone (not cut at 0 and 100), whether it is
+    informative, its residual, and why it was left out. ``mean``, ``sd`` and ``cv_percent`` are over
+    informative loci, of the first donor's percent.
+    """
+
+    percent: dict[str, float]
+    mean: float
+    sd: float
+    cv_percent: float
+    informative: int
+    stutter: float
+    label: str
+    loci: pl.DataFrame
+    problems: tuple[Problem, ...]
+
+
+def allele_positions(alleles: pl.Expr) -> pl.Expr:
+    """Alleles as numbers of repeats, in tenths so that 9.3 is exact; X and Y of amelogenin kept.
+
+    X is -20 and Y -10: no stutter joins them.
+    """
+    text = alleles.cast(pl.String).str.strip_chars().str.to_uppercase()
+    number = (text.cast(pl.Float64, strict=False) * 10).round().cast(pl.Int64)
+    return pl.when(text == "X").then(-20).when(text == "Y").then(-10).otherwise(number)
+
+
+def estimate_chimerism(
+    peaks: pl.DataFrame,
+    genotypes: pl.DataFrame,
+    *,
+    recipient: str,
+    donors: Sequence[str],
+    stutter: float | None = 0.0,
+    full_percent: float = 95.0,
+    detection_percent: float = 5.0,
+    sample: str = "sample",
+) -> Chimerism:
+    """Donor percent of a sample from its STR peaks and the people's genotypes.
+
+    The share of each allele is modelled as the mixture of the contributors' alleles, half per copy,
+    so that shared alleles, homozygotes and haploidentical relatives need no rule of their own. A
+    locus is informative if the contributors' patterns differ there.
+
+    Parameters
+    ----------
+    peaks : DataFrame [locus, allele, area]
+        One row per peak; area or height.
+    genotypes : DataFrame [person, locus, allele]
+        One row per allele, one or two alleles per person and locus; a homozygote has the allele
+        once or twice.
+    donors : sequence of str
+        One donor or more, as for a second graft; ``percent`` of the result has them all.
+    stutter : float or None
+        Area of the n-1 stutter peak over its parent's. None estimates it from the sample.
+    full_percent, detection_percent : float
+        Donor percent at and above which chimerism is ``full``, and the smallest share that the
+        assay shows: a recipient below it is not told from none. Capillary STR detects 1 to 5 %.
+
+    Raises
+    ------
+    InputError
+        Unknown people, alleles that are no alleles, three alleles of one person at a locus,
+        negative areas, no informative locus.
+    """
+    people = [*donors, recipient]
+    positions = _genotype_table(genotypes, people, sample)
+    areas, problems = _peak_table(peaks, positions, sample, stutter)
+    loci = sorted(set(areas) & set(positions))
+    patterns = {locus: _pattern(positions[locus], areas[locus], people) for locus in loci}
+    usable = [locus for locus in loci if _informative(*patterns[locus])]
+    if not usable:
+        remedy = "type more loci, or check that these are different people"
+        raise InputError([Problem(sample, "a locus at which the people differ", remedy)])
+    chosen = _choose_stutter(patterns, usable, stutter)
+    shares = _joint_shares({locus: patterns[locus] for locus in usable}, chosen)
+    table = _locus_table(loci, usable, patterns, chosen, shares)
+    alone = table.filter(pl.col("informative"))["donor_percent"].drop_nulls().to_numpy()
+    donor = float(shares[:-1].sum() * 100)
+    mean = float(alone.mean())
+    sd = float(alone.std(ddof=1)) if alone.size > 1 else float("nan")
+    return Chimerism(
+        dict(zip(people, (100 * shares).tolist(), strict=True)),
+        mean,
+        sd,
+        100 * sd / mean if mean > 0 else float("nan"),
+        len(usable),
+        chosen,
+        chimerism_label(donor, full_percent=full_percent, detection_percent=detection_percent),
+        table,
+        tuple(problems),
+    )
+
+
+def chimerism_label(
+    donor_percent: float, *, full_percent: float = 95.0, detection_percent: float = 5.0
+) -> str:
+    """``full``, ``mixed`` or ``autologous`` (donor below the limit of detection)."""
+    if donor_percent >= full_percent:
+        return "full"
+    return "autologous" if donor_percent < detection_percent else "mixed"
+
+
+def chimerism_row(
+    found: Chimerism, *, patient: str, day: float, lineage: str, donor: str, specimen: str = "blood"
+) -> pl.DataFrame:
+    """The result for one donor as a row of the trial's ``chimerism`` table.
+
+    Returns
+    -------
+    DataFrame [patient, day, specimen, lineage, donor, donor_percent, method]
+    """
+    return pl.DataFrame(
+        {
+            "patient": [patient],
+            "day": [float(day)],
+            "specimen": [specimen],
+            "lineage": [lineage],
+            "donor": [donor],
+            "donor_percent": [found.percent[donor]],
+            "method": ["STR"],
+        }
+    )
+
+
+def _genotype_table(
+    genotypes: pl.DataFrame, people: Sequence[str], sample: str
+) -> dict[str, dict[str, list[int]]]:
+    """Alleles by locus and person, for loci typed in everybody."""
+    table = genotypes.select(
+        "person", "locus", "allele", allele_positions(pl.col("allele")).alias("position")
+    ).filter(pl.col("person").is_in(list(people)))
+    problems = [
+        Problem(sample, "the genotype of every contributor", "type this person", patient=person)
+        for person in people
+        if not (table["person"] == person).any()
+    ]
+    problems += [
+        Problem(sample, "a number of repeats, X or Y", f"correct locus {locus}", found=str(allele))
+        for locus, allele in table.filter(pl.col("position").is_null())
+        .select("locus", "allele")
+        .rows()
+    ]
+    alleles: dict[str, dict[str, list[int]]] = {}
+    for person, locus, position in (
+        table.select("person", "locus", "position").sort(pl.all()).rows()
+    ):
+        alleles.setdefault(locus, {}).setdefault(person, []).append(position)
+    problems += [
+        Problem(
+            sample,
+            f"one or two alleles at {locus}",
+            "correct the genotype",
+            patient=person,
+            found=f"{len(found)} alleles",
+        )
+        for locus, persons in alleles.items()
+        for person, found in persons.items()
+        if len(found) > 2
+    ]
+    if problems:
+        raise InputError(problems)
+    return {locus: persons for locus, persons in alleles.items() if len(persons) == len(people)}
+
+
+def _peak_table(
+    peaks: pl.DataFrame,
+    genotypes: dict[str, dict[str, list[int]]],
+    sample: str,
+    stutter: float | None,
+) -> tuple[dict[str, dict[int, float]], list[Problem]]:
+    table = peaks.select(
+        "locus", "allele", "area", allele_positions(pl.col("allele")).alias("position")
+    )
+    bad = table.filter(
+        pl.col("area").is_null()
+        | pl.col("area").is_nan()
+        | (pl.col("area") < 0)
+        | pl.col("position").is_null()
+    )
+    if not bad.is_empty():
+        raise InputError(
+            Problem(
+                sample,
+                "an allele and an area of 0 or more in every peak",
+                f"correct locus {row['locus']}",
+                found=f"allele {row['allele']}, area {row['area']}",
+            )
+            for row in bad.iter_rows(named=True)
+        )
+    areas: dict[str, dict[int, float]] = {}
+    summed = table.group_by("locus", "position").agg(pl.col("area").sum()).sort("locus", "position")
+    for locus, position, area in summed.rows():
+        areas.setdefault(locus, {})[position] = float(area)
+    present = {locus: found for locus, found in areas.items() if sum(found.values()) > 0}
+    return present, _foreign_peaks(present, genotypes, sample, stutter)
+
+
+def _foreign_peaks(
+    areas: dict[str, dict[int, float]],
+    genotypes: dict[str, dict[str, list[int]]],
+    sample: str,
+    stutter: float | None,
+) -> list[Problem]:
+    problems = []
+    for locus in sorted(set(areas) & set(genotypes)):
+        known = {allele for found in genotypes[locus].values() for allele in found}
+        near = known | ({a - 10 for a in known} if stutter != 0.0 else set())
+        total = sum(areas[locus].values())
+        foreign = {p: a for p, a in areas[locus].items() if p not in near and a > 0.05 * total}
+        problems += [
+            Problem(
+                sample,
+                f"alleles of the people typed at {locus}",
+                "check for stutter, contamination, or another donor",
+                severity=Severity.WARNING,
+                found=f"{position / 10:g} with {100 * area / total:.0f} % of the area",
+            )
+            for position, area in foreign.items()
+        ]
+    return problems
+
+
+def _pattern(
+    genotypes: dict[str, list[int]], areas: dict[int, float], people: Sequence[str]
+) -> tuple[Floats, Floats, Floats]:
+    """Copies (alleles, people), the same for alleles one repeat longer, and areas.
+
+    Positions are the alleles of the people: peaks elsewhere are stutter or foreign.
+    """
+    alleles = sorted({a for person in people for a in genotypes[person]})
+    copies = np.zeros((len(alleles), len(people)))
+    longer = np.zeros_like(copies)
+    for j, person in enumerate(people):
+        own = genotypes[person] if len(genotypes[person]) == 2 else genotypes[person] * 2
+        for allele in own:
+            copies[alleles.index(allele), j] += 0.5
+            if allele - 10 in alleles and allele > 0:
+                longer[alleles.index(allele - 10), j] += 0.5
+    return copies, longer, np.array([areas.get(a, 0.0) for a in alleles])
+
+
+def _informative(copies: Floats, longer: Floats, areas: Floats) -> bool:
+    """Whether the contributors' patterns differ; with several donors, of some of them."""
+    return bool(areas.sum() > 0 and np.linalg.matrix_rank(copies) > 1)
+
+
+def _joint_shares(patterns: dict[str, tuple[Floats, Floats, Floats]], stutter: float) -> Floats:
+    """Shares that sum to 1 and fit the area shares of all loci best."""
+    people = next(iter(patterns.values()))[0].shape[1]
+    shares = np.full(people, 1 / people)
+    for _ in range(100):
+        rows, wanted = [], []
+        for copies, longer, areas in patterns.values():
+            expected = copies + stutter * longer
+            rows.append(expected / (expected @ shares).sum())
+            wanted.append(areas / areas.sum())
+        # A heavy row makes the shares sum to 1; non-negative least squares does the rest.
+        heavy = 1e4
+        design = np.vstack([*rows, np.full((1, people), heavy)])
+        solved = nnls(design, np.concatenate([*wanted, [heavy]]))[0]
+        change = np.abs(solved / solved.sum() - shares).max()
+        shares = solved / solved.sum()
+        if change < 1e-12:
+            break
+    return shares
+
+
+def _choose_stutter(
+    patterns: dict[str, tuple[Floats, Floats, Floats]], usable: list[str], stutter: float | None
+) -> float:
+    if stutter is not None:
+        return stutter
+    chosen = {locus: patterns[locus] for locus in usable}
+
+    def misfit(ratio: float) -> float:
+        shares = _joint_shares(chosen, ratio)
+        return sum(_residual(pattern, ratio, shares) ** 2 for pattern in chosen.values())
+
+    found: Any = minimize_scalar(misfit, bounds=(0.0, 0.25), method="bounded")
+    return float(found.x)
+
+
+def _residual(pattern: tuple[Floats, Floats, Floats], stutter: float, shares: Floats) -> float:
+    copies, longer, areas = pattern
+    expected = (copies + stutter * longer) @ shares
+    return float(np.sqrt(((areas / areas.sum() - expected / expected.sum()) ** 2).sum()))
+
+
+def _locus_table(
+    loci: list[str],
+    usable: list[str],
+    patterns: dict[str, tuple[Floats, Floats, Floats]],
+    stutter: float,
+    shares: Floats,
+) -> pl.DataFrame:
+    rows: list[tuple[str, bool, float | None, float | None, str | None]] = []
+    for locus in loci:
+        copies, longer, areas = patterns[locus]
+        if locus not in usable:
+            rows.append((locus, False, None, None, "the people do not differ here"))
+            continue
+        solved = np.linalg.lstsq(copies + stutter * longer, areas, rcond=None)[0]
+        alone = np.linalg.matrix_rank(copies) == copies.shape[1] and solved.sum() > 0
+        percent = float(100 * solved[:-1].sum() / solved.sum()) if alone else None
+        rows.append((locus, True, percent, _residual(patterns[locus], stutter, shares), None))
+    schema = {
+        "locus": pl.String,
+        "informative": pl.Boolean,
+        "donor_percent": pl.Float64,
+        "residual": pl.Float64,
+        "reason": pl.String,
+    }
+    return pl.DataFrame(rows, schema=schema, orient="row")

@@ -1,0 +1,96 @@
+"""Responses to stimulation by hand: net of unstimulated, patients against donors."""
+
+import polars as pl
+import pytest
+from scipy.stats import ttest_ind
+
+from graftline.assays.function import (
+    compare_roles,
+    net_responses,
+    read_stimulation,
+    summarize_responses,
+)
+from graftline.problems import InputError
+
+NAMES = ("subject", "role", "day", "stimulus", "replicate", "responding", "parent")
+
+
+def wells(*rows: tuple[object, ...]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=NAMES, orient="row")
+
+
+SOUND = (
+    ("P1", "patient", 180, "none", 1, 10, 10_000),
+    ("P1", "patient", 180, "none", 2, 30, 10_000),
+    ("P1", "patient", 180, "cmv", 1, 120, 10_000),
+    ("P1", "patient", 180, "cmv", 2, 80, 10_000),
+    ("P1", "patient", 180, "ebv", 1, 10, 10_000),
+)
+
+
+def test_net_by_hand_with_replicates_kept() -> None:
+    net = net_responses(read_stimulation(wells(*SOUND)))
+    # Background (0.1 + 0.3) / 2 = 0.2 %.
+    assert net.select("stimulus", "replicate", "net_percent").rows() == [
+        ("cmv", 1, pytest.approx(1.0)),
+        ("cmv", 2, pytest.approx(0.6)),
+        ("ebv", 1, pytest.approx(-0.1)),  # negative, not cut at 0
+    ]
+
+
+def test_summary_says_whether_there_is_a_response() -> None:
+    summary = summarize_responses(read_stimulation(wells(*SOUND)))
+    by = {row["stimulus"]: row for row in summary.iter_rows(named=True)}
+    assert by["cmv"]["net_mean"] == pytest.approx(0.8)
+    assert by["cmv"]["net_sd"] == pytest.approx(0.4 / 2**0.5)
+    assert (by["cmv"]["responds"], by["ebv"]["responds"]) == (True, False)
+    assert by["ebv"]["net_sd"] is None
+    # R: fisher.test(matrix(c(200,19800,40,19960),2), alternative="greater")$p.value < 2.2e-16
+    assert by["cmv"]["p"] < 2.2e-16
+
+
+def test_people_are_compared_not_wells() -> None:
+    rows = []
+    levels = {"P1": 0.2, "P2": 0.4, "P3": 0.9, "D1": 2.0, "D2": 2.6}
+    for subject, level in levels.items():
+        role = "patient" if subject[0] == "P" else "donor"
+        rows.append((subject, role, 0, "none", 1, 0, 10_000))
+        rows += [(subject, role, 0, "cmv", r, int(level * 100), 10_000) for r in (1, 2, 3)]
+    found = compare_roles(summarize_responses(read_stimulation(wells(*rows)))).row(0, named=True)
+    assert (found["patients"], found["donors"]) == (3, 2)
+    assert found["difference"] == pytest.approx(0.5 - 2.3)
+    expected = ttest_ind([0.2, 0.4, 0.9], [2.0, 2.6], equal_var=False).pvalue
+    assert found["p"] == pytest.approx(expected)
+
+
+def test_one_person_a_side_has_no_p() -> None:
+    rows = (*SOUND, ("D1", "donor", 0, "none", 1, 0, 100), ("D1", "donor", 0, "cmv", 1, 5, 100))
+    found = compare_roles(summarize_responses(read_stimulation(wells(*rows))))
+    cmv = found.filter(pl.col("stimulus") == "cmv").row(0, named=True)
+    assert (cmv["p"], cmv["difference"]) == (None, pytest.approx(0.8 - 5))
+    ebv = found.filter(pl.col("stimulus") == "ebv").row(0, named=True)
+    assert (ebv["donors"], ebv["donor_mean"], ebv["difference"]) == (0, None, None)
+
+
+def test_all_faults_at_once() -> None:
+    rows = (
+        ("P1", "relative", 0, "none", 1, 1, 10),
+        ("P1", "patient", 0, "pha", 1, 1, 10),
+        ("P1", "patient", 0, "cmv", 1, 11, 10),
+        ("P1", "patient", 0, "cmv", 1, 1, 10),
+        ("P2", "patient", 0, "cmv", 1, None, 0),
+    )
+    with pytest.raises(InputError) as caught:
+        read_stimulation(wells(*rows))
+    text = str(caught.value)
+    for word in (
+        "row 2, column role",
+        "row 3, column stimulus",
+        "row 4, column responding",
+        "row 5, column replicate",
+        "row 6, column parent",
+        "row 6 (P2)",
+    ):
+        assert word in text, word
+    with pytest.raises(InputError, match="a column parent"):
+        read_stimulation(wells(*rows).drop("parent"))

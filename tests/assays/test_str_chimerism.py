@@ -1,0 +1,186 @@
+"""Donor percent from STR peaks: by hand per locus type, and mixtures of known share."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graftline.assays.str_chimerism import (
+    chimerism_label,
+    chimerism_row,
+    estimate_chimerism,
+)
+from graftline.problems import InputError
+
+People = dict[str, dict[str, tuple[str, ...]]]
+
+
+def genotypes(people: People) -> pl.DataFrame:
+    rows = [(p, locus, a) for p, loci in people.items() for locus, own in loci.items() for a in own]
+    return pl.DataFrame(rows, schema=["person", "locus", "allele"], orient="row")
+
+
+def peaks(loci: dict[str, dict[str, float]]) -> pl.DataFrame:
+    rows = [(locus, a, float(x)) for locus, found in loci.items() for a, x in found.items()]
+    return pl.DataFrame(rows, schema=["locus", "allele", "area"], orient="row")
+
+
+def mix(people: People, shares: dict[str, float], *, stutter: float = 0.0, noise: float = 0.0):
+    """Peak areas of a mixture; a stutter peak one repeat shorter than its parent."""
+    random = np.random.default_rng(4)
+    loci: dict[str, dict[str, float]] = {}
+    for person, share in shares.items():
+        for locus, own in people[person].items():
+            for allele in own if len(own) == 2 else own * 2:
+                area = share * 5000 * (1 + noise * random.standard_normal())
+                found = loci.setdefault(locus, {})
+                found[allele] = found.get(allele, 0) + area
+                if stutter:
+                    shorter = f"{float(allele) - 1:g}"
+                    found[shorter] = found.get(shorter, 0) + stutter * area
+    return peaks(loci)
+
+
+BY_HAND: People = {
+    "D": {"disjoint": ("14", "16"), "one": ("12", "15"), "homo": ("9", "9"), "same": ("7", "8")},
+    "R": {"disjoint": ("13", "17"), "one": ("12", "18"), "homo": ("9", "11"), "same": ("7", "8")},
+}
+
+
+@pytest.mark.parametrize(
+    ("locus", "areas", "percent"),
+    [
+        # No allele shared: donor areas over all, 900 of 1,000.
+        ("disjoint", {"14": 460, "16": 440, "13": 60, "17": 40}, 90.0),
+        # 12 shared: exact data of 80 %: 12 holds half, 15 0.4, 18 0.1.
+        ("one", {"12": 500, "15": 400, "18": 100}, 80.0),
+        # The donor's homozygous 9 is half of the recipient too: 11 is (1 - d) / 2 = 0.1.
+        ("homo", {"9": 900, "11": 100}, 80.0),
+    ],
+)
+def test_one_locus_by_hand(locus: str, areas: dict[str, float], percent: float) -> None:
+    found = estimate_chimerism(
+        peaks({locus: areas}), genotypes(BY_HAND), recipient="R", donors=["D"]
+    )
+    assert found.percent["D"] == pytest.approx(percent, abs=1e-9)
+    assert found.percent["R"] == pytest.approx(100 - percent, abs=1e-9)
+    assert found.informative == 1
+
+
+def test_a_locus_at_which_people_do_not_differ_is_left_out() -> None:
+    loci = {"same": {"7": 700.0, "8": 300.0}, "homo": {"9": 900.0, "11": 100.0}}
+    found = estimate_chimerism(peaks(loci), genotypes(BY_HAND), recipient="R", donors=["D"])
+    same = found.loci.filter(pl.col("locus") == "same").row(0, named=True)
+    assert (same["informative"], same["reason"]) == (False, "the people do not differ here")
+    assert found.informative == 1
+    with pytest.raises(InputError, match="at which the people differ"):
+        estimate_chimerism(
+            peaks({"same": {"7": 1.0}}), genotypes(BY_HAND), recipient="R", donors=["D"]
+        )
+
+
+# A haploidentical child: one allele of every locus is the parent's.
+HAPLO: People = {
+    "D": {f"L{i}": (f"{10 + i}", f"{14 + i}") for i in range(12)},
+    "R": {f"L{i}": (f"{10 + i}", f"{(18 if i % 3 else 13) + i}") for i in range(12)},
+}
+
+
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(st.floats(0, 1))
+def test_haploidentical_mixtures_are_exact_without_noise(share: float) -> None:
+    found = estimate_chimerism(
+        mix(HAPLO, {"D": share, "R": 1 - share}), genotypes(HAPLO), recipient="R", donors=["D"]
+    )
+    assert found.percent["D"] == pytest.approx(100 * share, abs=1e-6)
+    assert found.informative == 12
+    assert found.sd == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.1, 0.5, 0.9, 0.98])
+def test_stutter_is_corrected_by_a_known_or_an_estimated_ratio(share: float) -> None:
+    # L0, L3, ...: the recipient's 13 is the stutter position of the donor's 14.
+    sample = mix(HAPLO, {"D": share, "R": 1 - share}, stutter=0.08)
+    people = genotypes(HAPLO)
+    plain, known, guessed = (
+        estimate_chimerism(sample, people, recipient="R", donors=["D"], stutter=s)
+        for s in (0.0, 0.08, None)
+    )
+    assert known.percent["D"] == pytest.approx(100 * share, abs=1e-6)
+    assert guessed.percent["D"] == pytest.approx(100 * share, abs=0.05)
+    if share == 0.98:
+        assert guessed.stutter == pytest.approx(0.08, abs=1e-3)
+        assert abs(plain.percent["D"] - 98) > 0.5
+
+
+def test_noise_shows_in_the_sd_over_loci() -> None:
+    sample = mix(HAPLO, {"D": 0.8835, "R": 0.1165}, noise=0.05)
+    found = estimate_chimerism(sample, genotypes(HAPLO), recipient="R", donors=["D"])
+    assert found.percent["D"] == pytest.approx(88.35, abs=3)
+    assert 0.3 < found.sd < 10
+    assert found.cv_percent == pytest.approx(100 * found.sd / found.mean)
+    assert found.label == "mixed"
+
+
+def test_two_donors_and_a_recipient() -> None:
+    people: People = {
+        **HAPLO,
+        "D2": {f"L{i}": (f"{21 + i}", f"{10 + i}") for i in range(12)},
+    }
+    truth = {"D": 0.2, "D2": 0.7, "R": 0.1}
+    found = estimate_chimerism(
+        mix(people, truth), genotypes(people), recipient="R", donors=["D", "D2"]
+    )
+    assert found.percent == pytest.approx({p: 100 * s for p, s in truth.items()}, abs=1e-5)
+    row = chimerism_row(found, patient="P3", day=60, lineage="cd3", donor="D2")
+    assert row["donor_percent"].to_list() == pytest.approx([70], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("percent", "label"),
+    [(100, "full"), (95, "full"), (94.99, "mixed"), (5, "mixed"), (4.99, "autologous")],
+)
+def test_labels_at_their_limits(percent: float, label: str) -> None:
+    assert chimerism_label(percent) == label
+
+
+def test_microvariants_and_amelogenin_have_no_neighbours_by_rounding() -> None:
+    people: People = {
+        "D": {"TH01": ("9.3", "9.3"), "AMEL": ("X", "X")},
+        "R": {"TH01": ("8.3", "10.3"), "AMEL": ("X", "Y")},
+    }
+    found = estimate_chimerism(
+        mix({p: {"TH01": g["TH01"]} for p, g in people.items()}, {"D": 0.5, "R": 0.5}, stutter=0.1),
+        genotypes(people),
+        recipient="R",
+        donors=["D"],
+        stutter=0.1,
+    )
+    assert found.percent["D"] == pytest.approx(50, abs=1e-6)
+    amel = estimate_chimerism(
+        peaks({"AMEL": {"X": 80, "Y": 20}}), genotypes(people), recipient="R", donors=["D"]
+    )
+    assert amel.percent["D"] == pytest.approx(60, abs=1e-9)
+
+
+def test_a_foreign_allele_is_a_finding() -> None:
+    loci = {"homo": {"9": 900.0, "11": 100.0, "14": 200.0}}
+    found = estimate_chimerism(peaks(loci), genotypes(BY_HAND), recipient="R", donors=["D"])
+    assert [p.found for p in found.problems] == ["14 with 17 % of the area"]
+
+
+@pytest.mark.parametrize(
+    ("sample", "people", "words"),
+    [
+        (peaks({"homo": {"9": -1.0}}), BY_HAND, "area -1.0"),
+        (peaks({"homo": {"OL": 5.0}}), BY_HAND, "allele OL"),
+        (peaks({"homo": {"9": 5.0}}), {"D": BY_HAND["D"]}, "genotype of every contributor"),
+        (peaks({"homo": {"9": 5.0}}), {**BY_HAND, "R": {"homo": ("9", "z")}}, "number of repeats"),
+        (peaks({"homo": {"9": 5.0}}), {**BY_HAND, "R": {"homo": ("9", "10", "11")}}, "3 alleles"),
+        (peaks({"homo": {"9": 0.0}}), BY_HAND, "people differ"),
+    ],
+)
+def test_faulty_input_is_named(sample: pl.DataFrame, people: People, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        estimate_chimerism(sample, genotypes(people), recipient="R", donors=["D"])
