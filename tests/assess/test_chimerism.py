@@ -1,5 +1,6 @@
 """Chimerism against definitions 5 (ASTCT 2021, CIBMTR) and the patients of Hu 2024."""
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -7,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graftline.assess.adjudicated import preferred
 from graftline.assess.chimerism import RULES, assess, increasing_mixed
 from graftline.assess.chimerism_classes import class_of_percent
 from graftline.trial import Trial
+from graftline.trial.read import read_trial
 from tests.assess.build import one, small_trial
 from tests.assess.properties import assert_laws_hold
 
@@ -237,6 +240,15 @@ def test_adjudicated_classes_fall_into_their_month(label, day, expected):
     assert {rule: states[rule] for rule in expected} == expected
     months = [rule for rule in states if rule.startswith("chimerism_month")]
     assert months == [rule for rule in expected if rule.startswith("chimerism_month")]
+
+
+def test_the_published_counts_come_out_of_the_published_facts():
+    # published: Hu 2024: full donor chimerism at month 1 in 7 of 9, at any time in 8 of 9 evaluable
+    folder = Path(__file__).resolve().parents[2] / "examples" / "hu-2024"
+    chosen = preferred(assess(read_trial(folder)).results, source="adjudicated")
+    for rule, full in (("chimerism_month_1", 7), ("chimerism_ever_full", 8)):
+        states = chosen.filter(pl.col("rule") == rule)["state"].to_list()
+        assert (states.count("yes"), states.count("no")) == (full, 9 - full)
 
 
 @pytest.mark.parametrize(
