@@ -6,8 +6,9 @@ import pytest
 
 from graftline.assess import gates
 from graftline.trial import Trial
-from tests.assess.build import one
+from tests.assess.build import one, small_trial
 from tests.assess.gate_made import before, worked
+from tests.assess.properties import assert_laws_hold
 
 
 def gate_of(trial: Trial) -> dict[str, Any]:
@@ -175,3 +176,35 @@ def test_one_donor_not_examined_leaves_it_open():
         for d, c in (("D1", True), ("D2", None))
     ]
     assert safety("donor_ready", donors=donors) == "unknown"
+
+
+def test_a_strategy_without_a_gate_decides_nothing():
+    found = gate_of(worked(strategy="ns7car"))
+    assert (found["state"], found["reason"]) == ("not_evaluable", "no_criteria")
+
+
+def test_laws():
+    rows = [
+        {"patient": p, "day": d, "blasts_percent": b, "cellularity_percent": c}
+        for p, d, b, c in (
+            ("P1", 14.0, 1.0, 5.0),
+            ("P2", 14.0, 30.0, 60.0),
+            ("P2", 28.0, 2.0, None),
+            ("P3", 14.0, 0.0, 20.0),
+        )
+    ]
+    counts = [
+        {"patient": p, "day": 14.0, "analyte": a, "value": v}
+        for p in ("P1", "P2", "P3")
+        for a, v in (("anc", 0.2), ("platelets", 15.0), ("car_t_qpcr", 900.0))
+    ]
+    infections = [
+        {"patient": "P3", "organism": "E. coli", "kind": "bacteria", "start_day": 9.0},
+        {"patient": "P3", "organism": "Candida", "kind": "yeast", "start_day": 12.0},
+    ]
+    trial = small_trial(
+        {"marrow": rows, "labs": counts, "infections": infections},
+        patients=("P1", "P2", "P3", "P4"),
+        hsct_day={"P1": 16.0, "P3": 19.0},
+    )
+    assert_laws_hold(lambda t: gates.assess(t, before(t)), trial)

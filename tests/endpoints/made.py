@@ -80,7 +80,8 @@ def made_trial(
     }
     return trial_from_tables(
         protocol or shipped_protocol("all-in-one-2024"),
-        {name: frame_of(rows, name) for name, rows in given.items() if rows},
+        {name: frame_of(rows, name) for name, rows in given.items() if rows}
+        or {"patients": pl.DataFrame(schema={"patient": pl.String})},
     )
 
 

@@ -128,3 +128,9 @@ def test_a_later_cut_changes_no_closed_event(cohort, cut):
     assert kept.height == closed.height
     assert kept["time_days"].equals(kept["time_days_late"])
     assert kept["status"].equals(kept["status_late"])
+
+
+def test_a_trial_without_patients_has_no_endpoints_and_no_error():
+    rows = derive_endpoints(made_trial({}), made([]))
+    assert rows.height == 0
+    assert rows.columns == COLUMNS

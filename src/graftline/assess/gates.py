@@ -122,8 +122,14 @@ def assess(trial: Trial, assessed: Before) -> Assessed:
     asked = _asked(days, decide(protocol.gate, observed))
     at_hsct = days.filter("is_hsct").select("patient", "decision_day")
     results = [
-        _answers(infused_patients(trial), gate, asked, "gate_to_hsct"),
-        _answers(transplanted_patients(trial), safety, at_hsct, "safety_before_hsct"),
+        _answers(infused_patients(trial), gate, asked, "gate_to_hsct", stated=bool(protocol.gate)),
+        _answers(
+            transplanted_patients(trial),
+            safety,
+            at_hsct,
+            "safety_before_hsct",
+            stated=bool(protocol.safety),
+        ),
     ]
     return Assessed(combine_results(results), {"gate_criteria": detail})
 
@@ -142,11 +148,16 @@ def _asked(days: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _answers(
-    population: pl.DataFrame, criteria: pl.DataFrame, asked: pl.DataFrame, rule: str
+    population: pl.DataFrame,
+    criteria: pl.DataFrame,
+    asked: pl.DataFrame,
+    rule: str,
+    *,
+    stated: bool,
 ) -> pl.DataFrame:
     """Results of one list at the decisions asked about; nobody of the population disappears."""
     at = criteria.join(asked, on=["patient", "decision_day"], how="semi")
     one = decision_results(at, rule=rule)
-    reason = "no_criteria" if criteria.is_empty() and not asked.is_empty() else "no_records"
+    reason = "no_records" if stated else "no_criteria"
     everybody = answer_everybody(population, one.drop("rule", "source"), reason=reason)
     return as_results(everybody, rule=rule)
