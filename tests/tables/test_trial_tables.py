@@ -15,7 +15,13 @@ from graftline.tables.adverse_events import (
 from graftline.tables.baseline import baseline_table, populations
 from graftline.tables.findings import disagreement_table, evaluable_table, findings_table
 from graftline.tables.flow import count_flow, flow_table
-from graftline.tables.gate import count_criteria, criteria_table, gate_patient_table
+from graftline.tables.gate import (
+    count_criteria,
+    criteria_table,
+    dose_check_table,
+    gate_patient_table,
+    patient_gate_table,
+)
 from graftline.tables.kinetics import (
     kinetic_parameters,
     kinetics_listing,
@@ -211,7 +217,40 @@ def test_gate_counts_unknown_as_unknown():
         "2",
     )
     table = gate_patient_table(criteria)
-    assert table.rows[0].cells == ("A", "19", "met (CRi)", "unknown")
+    assert table.rows[0].cells == ("A", "19", "met", "unknown")
+    own = patient_gate_table("B", criteria.filter(patient="B"))
+    assert own is not None
+    assert own.rows[0].cells == ("CR or CRi", "not met", "NR", "")
+
+
+def test_only_the_last_decision_about_a_patient_counts():
+    criteria = pl.DataFrame(
+        {
+            "patient": ["A", "A", "B"],
+            "decision_day": [14.0, 20.0, 15.0],
+            "list": ["gate"] * 3,
+            "criterion": ["remission"] * 3,
+            "text": ["CR"] * 3,
+            "observed": [None] * 3,
+            "record": [None] * 3,
+            "met": ["not met", "met", "met"],
+            "source": [None] * 3,
+        }
+    )
+    assert criteria_table(criteria, id="g", title="G").rows[0].cells[1] == "2/2 (100%)"
+    assert len(gate_patient_table(criteria).rows) == 3
+
+
+def test_the_worst_of_several_dose_checks_counts_once_per_patient():
+    checks = pl.DataFrame(
+        {
+            "patient": ["A", "A", "B"],
+            "check": ["viability"] * 3,
+            "text": ["Viability"] * 3,
+            "met": ["met", "not met", "unknown"],
+        }
+    )
+    assert dose_check_table(checks).rows[0].cells == ("Viability", "0/2 (0%)", "1", "1")
 
 
 def test_geometric_mean_and_cv_by_hand():

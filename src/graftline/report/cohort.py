@@ -4,7 +4,7 @@ from graftline.figures.enrolment_flow import draw_flow
 from graftline.report.value import Inputs, ReportFigure, Section, filled, no_records
 from graftline.tables.baseline import baseline_table
 from graftline.tables.flow import count_flow, flow_table
-from graftline.tables.gate import criteria_table, gate_patient_table
+from graftline.tables.gate import criteria_table, dose_check_table, gate_patient_table
 from graftline.tables.treatment import treatment_table
 
 
@@ -41,10 +41,9 @@ def treatment_section(inputs: Inputs) -> Section:
     if inputs.trial["products"].is_empty():
         missing = (*missing, no_records(inputs.trial, "manufacture", ("products",)))
     checks = inputs.assessed.details.get("dose_checks")
-    text: tuple[str, ...] = ()
     if checks is not None and not checks.is_empty():
-        text = (f"Dose checks were made for {checks['patient'].n_unique()} patients.",)
-    return Section("treatment", "Treatment and manufacture", text, tables, missing=missing)
+        tables = (*tables, dose_check_table(checks))
+    return Section("treatment", "Treatment and manufacture", (), tables, missing=missing)
 
 
 def gate_section(inputs: Inputs) -> Section:

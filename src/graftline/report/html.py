@@ -34,7 +34,13 @@ def _section(section: Section) -> dict[str, object]:
         "missing": section.missing,
         "items": section.list_items,
         "tables": [
-            {"id": table.id, "title": table.title, "html": Markup(html_table(table))}
+            {
+                "id": table.id,
+                "title": table.title,
+                "html": Markup(html_table(table)),
+                # a first column of words needs room that one of study IDs does not
+                "labelled": table.columns[0].label != "Patient",
+            }
             for table in section.tables
         ],
         "figures": [

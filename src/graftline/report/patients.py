@@ -8,6 +8,7 @@ from graftline.figures.patient_events import patient_events
 from graftline.figures.timeline import PANELS, draw_timeline
 from graftline.report.value import Inputs, ReportFigure, Section
 from graftline.tables.format import sentence
+from graftline.tables.gate import patient_gate_table
 from graftline.tables.patient_results import patient_results_table
 from graftline.tables.value import ReportTable
 from graftline.trial import followup_ends, hsct_days
@@ -27,6 +28,8 @@ def patient_pages(inputs: Inputs, *, most: int = MOST_PAGES) -> tuple[Section, .
         return ()
     chosen = inputs.assessed.chosen.sort("patient", "rule").partition_by("patient", as_dict=True)
     events = patient_events(inputs.trial, inputs.assessed).partition_by("patient", as_dict=True)
+    gate = inputs.assessed.details.get("gate_criteria")
+    gates = {} if gate is None else gate.partition_by("patient", as_dict=True)
     labs = _labs(inputs)
     days = hsct_days(inputs.trial).select("patient", "hsct_day")
     ends = followup_ends(inputs.trial).select("patient", "end_day")
@@ -52,7 +55,9 @@ def patient_pages(inputs: Inputs, *, most: int = MOST_PAGES) -> tuple[Section, .
         undated = events.get(key, _NO_EVENTS).filter(pl.col("start").is_null())["text"]
         if undated.len():
             silent = (f"Without a recorded day: {'; '.join(undated)}.", *silent)
-        pages.append(_page(row, table, silent, figure))
+        decided = patient_gate_table(row["patient"], gates[key]) if key in gates else None
+        tables = tuple(t for t in (decided, table) if t is not None)
+        pages.append(_page(row, tables, silent, figure))
     return tuple(pages)
 
 
@@ -91,7 +96,7 @@ def _labs(inputs: Inputs) -> dict[str, dict[str, pl.DataFrame]]:
 
 def _page(
     row: dict[str, object],
-    table: ReportTable | None,
+    tables: tuple[ReportTable, ...],
     silent: tuple[str, ...],
     figure: Figure | None,
 ) -> Section:
@@ -111,7 +116,7 @@ def _page(
         place,
         f"Patient {patient}",
         ("; ".join(facts) + ".",),
-        (table,) if table is not None else (),
+        tables,
         figures,
         tuple(missing),
     )

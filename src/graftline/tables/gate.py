@@ -1,4 +1,6 @@
-"""Eligibility and the gate to HSCT, criterion by criterion: met, not met, or unknown."""
+"""Eligibility, dose checks and the gate to HSCT, line by line: met, not met, or unknown."""
+
+from collections.abc import Mapping
 
 import polars as pl
 
@@ -7,6 +9,15 @@ from graftline.tables.value import ReportTable, TableColumn, TableRow
 
 LISTING_LIMIT = 60
 ANSWERS = ("met", "not met", "unknown")
+_LISTS = {"gate": "Gate", "safety": "Safety before HSCT"}
+
+
+def last_decisions(criteria: pl.DataFrame) -> pl.DataFrame:
+    """Criteria as they stood at each patient's last decision."""
+    if "decision_day" not in criteria.columns:
+        return criteria
+    last = pl.col("decision_day").max().over("patient")
+    return criteria.filter(pl.col("decision_day").eq_missing(last))
 
 
 def count_criteria(criteria: pl.DataFrame) -> pl.DataFrame:
@@ -14,23 +25,23 @@ def count_criteria(criteria: pl.DataFrame) -> pl.DataFrame:
 
     Parameters
     ----------
-    criteria : details of ``assess.gates`` or ``assess.eligibility``
-        Columns patient, criterion, text, met, and ``list`` for gates.
+    criteria : DataFrame [patient, criterion, text, met], and ``list`` for gates
+        One row per patient and criterion.
 
     Returns
     -------
-    DataFrame [list, criterion, text, met, not_met, unknown, total], in protocol order
+    DataFrame [list, criterion, text, met, not_met, unknown, total], in the order given
     """
     if "list" not in criteria.columns:
-        criteria = criteria.with_columns(list=pl.lit("eligibility"))
+        criteria = criteria.with_columns(list=pl.lit(None, dtype=pl.String))
     return criteria.group_by("list", "criterion", "text", maintain_order=True).agg(
         **{a.replace(" ", "_"): (pl.col("met") == a).sum() for a in ANSWERS}, total=pl.len()
     )
 
 
 def criteria_table(criteria: pl.DataFrame, *, id: str, title: str) -> ReportTable:
-    """How many patients met each criterion."""
-    numbers = count_criteria(criteria)
+    """How many patients met each criterion, at the last decision about each."""
+    numbers = count_criteria(last_decisions(criteria))
     rows = tuple(
         TableRow(
             (
@@ -39,7 +50,7 @@ def criteria_table(criteria: pl.DataFrame, *, id: str, title: str) -> ReportTabl
                 str(row["not_met"]),
                 str(row["unknown"]),
             ),
-            {"gate": "Gate", "safety": "Safety before HSCT"}.get(row["list"], "Eligibility"),
+            _LISTS.get(row["list"]),
         )
         for row in numbers.iter_rows(named=True)
     )
@@ -59,32 +70,38 @@ def criteria_table(criteria: pl.DataFrame, *, id: str, title: str) -> ReportTabl
 
 
 def gate_patient_table(criteria: pl.DataFrame) -> ReportTable:
-    """Each patient at the decision for HSCT: the answer and what was observed, per criterion."""
+    """Each patient at each decision for HSCT: the answer to every criterion.
+
+    What was observed, and in which record, stands on the patient's page and in the data.
+    """
     ids = criteria.select("list", "criterion", "text").unique(
         ["list", "criterion"], maintain_order=True
     )
-    patients = criteria["patient"].unique().sort()
-    shown = patients.head(LISTING_LIMIT)
+    decisions = criteria.select("patient", "decision_day").unique().sort("patient", "decision_day")
+    shown = decisions.head(LISTING_LIMIT)
     found = {
-        (row["patient"], row["list"], row["criterion"]): row
-        for row in criteria.filter(pl.col("patient").is_in(shown.implode())).iter_rows(named=True)
+        (row["patient"], row["decision_day"], row["list"], row["criterion"]): row["met"]
+        for row in criteria.join(shown, on=["patient", "decision_day"], nulls_equal=True).iter_rows(
+            named=True
+        )
     }
-    days = dict(criteria.group_by("patient").agg(pl.col("decision_day").min()).rows())
     rows = []
-    for patient in shown:
-        cells = [patient, number(days[patient], digits=0)]
-        cells += [_answer(found.get((patient, one, criterion))) for one, criterion, _ in ids.rows()]
+    for patient, day in shown.rows():
+        cells = [patient, number(day, digits=0)]
+        cells += [
+            found.get((patient, day, one, criterion), "unknown") for one, criterion, _ in ids.rows()
+        ]
         rows.append(TableRow(tuple(cells)))
-    notes = [f"{criterion}: {text}." for _, criterion, text in ids.rows() if text]
-    if patients.len() > LISTING_LIMIT:
-        notes.insert(0, f"The first {LISTING_LIMIT} of {patients.len()} patients.")
+    notes = [f"{_open(criterion)}: {text}." for _, criterion, text in ids.rows() if text]
+    if decisions.height > LISTING_LIMIT:
+        notes.insert(0, f"The first {LISTING_LIMIT} of {decisions.height} decisions.")
     return ReportTable(
         "gate-patients",
         "Gate to HSCT, patient by patient",
         (
             TableColumn("Patient", "left"),
             TableColumn("Decision", unit="day"),
-            *(TableColumn(c.replace("_", " "), "left") for _, c, _ in ids.rows()),
+            *(TableColumn(_open(c), "left") for _, c, _ in ids.rows()),
         ),
         tuple(rows),
         criteria,
@@ -92,10 +109,57 @@ def gate_patient_table(criteria: pl.DataFrame) -> ReportTable:
     )
 
 
-def _answer(row: dict[str, object] | None) -> str:
-    if row is None:
-        return "unknown"
-    observed = row["observed"]
-    if observed in (None, ""):
-        return str(row["met"])
-    return f"{row['met']} ({observed})"
+def patient_gate_table(patient: str, criteria: pl.DataFrame) -> ReportTable | None:
+    """The decisions about one patient: answer, what was observed, and in which record."""
+    rows = tuple(
+        TableRow(
+            (
+                row["text"] or _open(row["criterion"]),
+                row["met"],
+                _open(row["observed"] or ""),
+                row["record"] or "",
+            ),
+            f"{_LISTS.get(row['list'], 'Gate')}, decision on day "
+            f"{number(row['decision_day'], digits=0)}",
+        )
+        for row in criteria.iter_rows(named=True)
+    )
+    if not rows:
+        return None
+    labels = ("Criterion", "Answer", "Observed", "Record")
+    return ReportTable(
+        f"gate-{patient}",
+        f"Gate to HSCT of {patient}",
+        tuple(TableColumn(label, "left") for label in labels),
+        rows,
+        criteria,
+    )
+
+
+def dose_check_table(checks: pl.DataFrame) -> ReportTable:
+    """Dose and order checks: how many patients each holds for.
+
+    Parameters
+    ----------
+    checks : details ``dose_checks`` of ``assess.dosing``
+    """
+    once: Mapping[str, pl.Expr] = {
+        "criterion": pl.col("check"),
+        "text": pl.col("text"),
+        "met": pl.col("met"),
+    }
+    worst = pl.col("met").replace_strict(
+        {"not met": 0, "unknown": 1, "met": 2}, default=1, return_dtype=pl.Int8
+    )
+    # several lots or bags of a patient: the worst answer counts
+    rows = (
+        checks.with_columns(order=worst)
+        .sort("check", "patient", "order")
+        .unique(["check", "patient"], keep="first", maintain_order=True)
+        .select("patient", **once)
+    )
+    return criteria_table(rows, id="dose-checks", title="Dose and order checks")
+
+
+def _open(words: str) -> str:
+    return words.replace("_", " ")

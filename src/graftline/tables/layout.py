@@ -91,13 +91,14 @@ def statistics_table(
         tuple(columns),
         tuple(rows),
         frame,
-        (INTERVAL_NOTE, *footnotes, *_silence(silent)),
+        (INTERVAL_NOTE, *footnotes, *_silence(silent, shown)),
     )
 
 
-def _silence(silent: pl.DataFrame) -> tuple[str, ...]:
+def _silence(silent: pl.DataFrame, shown: pl.DataFrame) -> tuple[str, ...]:
     # the classes of one result share what stands before the colon
-    names = dict.fromkeys(label.split(": ")[0] for label in silent["label"])
+    told = {label.split(": ")[0] for label in shown["label"].unique()}
+    names = [n for n in dict.fromkeys(x.split(": ")[0] for x in silent["label"]) if n not in told]
     if not names:
         return ()
     return (f"Not recorded or not evaluable for any patient: {', '.join(names)}.",)

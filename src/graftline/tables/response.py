@@ -40,7 +40,7 @@ def response_statistics(trial: Trial, chosen: pl.DataFrame) -> pl.DataFrame:
         rows = chosen.join(patients, on="patient", how="semi")
         population = f"{name}, N = {patients.height}"
         frames += [_rates(rows, population)]
-        frames += [summarise_rules(rows, RESPONSE_LINES, population=population)]
+        frames += [summarise_rules(rows, RESPONSE_LINES, everybody=chosen, population=population)]
     return join_statistics(frames)
 
 

@@ -42,7 +42,11 @@ def rule_rows(chosen: pl.DataFrame, rule: str) -> pl.DataFrame:
 
 
 def summarise_rules(
-    chosen: pl.DataFrame, lines: Sequence[RuleLine], *, population: str = "All"
+    chosen: pl.DataFrame,
+    lines: Sequence[RuleLine],
+    *,
+    everybody: pl.DataFrame | None = None,
+    population: str = "All",
 ) -> pl.DataFrame:
     """Statistics of the rules named, in the order named.
 
@@ -54,34 +58,45 @@ def summarise_rules(
     ----------
     chosen : assessment, one row per patient and rule
     lines : sequence of RuleLine
+    everybody : assessment, optional
+        Where ``chosen`` is a subgroup: the whole, whose classes the subgroup prints too.
     """
+    everybody = chosen if everybody is None else everybody
     wanted = {line.rule for line in lines}
     parts = chosen.filter(pl.col("rule").is_in(sorted(wanted))).partition_by("rule", as_dict=True)
     frames = []
     for line in lines:
         rows = parts.get((line.rule,))
         if rows is not None:
-            frames.append(_line(rows, line, population))
+            whole = everybody.filter(pl.col("rule") == line.rule)
+            frames.append(_line(rows, whole, line, population))
     return join_statistics(frames)
 
 
-def _line(rows: pl.DataFrame, line: RuleLine, population: str) -> pl.DataFrame:
+def _line(rows: pl.DataFrame, whole: pl.DataFrame, line: RuleLine, population: str) -> pl.DataFrame:
     answered = pl.col("state").is_in(["yes", "no"])
     if line.show == "yes":
         answers = rows.select(pl.when(answered).then(pl.col("state"))).to_series()
         return count_rows(answers, [("yes", line.label)], group=line.group, population=population)
     if line.show == "grades":
-        grades = rows.select(
+        grade = (
             pl.when(pl.col("state") == "yes")
             .then("value")
             .when(pl.col("state") == "no")
             .then(pl.lit(0.0))
-        ).to_series()
-        return count_rows(grades, _levels(line, grades), group=line.group, population=population)
+        )
+        return _classes(rows, whole, grade, line, population)
     if line.show == "labels":
-        labels = rows.select(pl.when(answered).then("label")).to_series()
-        return count_rows(labels, _levels(line, labels), group=line.group, population=population)
+        return _classes(rows, whole, pl.when(answered).then("label"), line, population)
     return _spread(rows, line, population)
+
+
+def _classes(
+    rows: pl.DataFrame, whole: pl.DataFrame, value: pl.Expr, line: RuleLine, population: str
+) -> pl.DataFrame:
+    levels = _levels(line, whole.select(value).to_series())
+    values = rows.select(value).to_series()
+    return count_rows(values, levels, group=line.group, population=population)
 
 
 def _spread(rows: pl.DataFrame, line: RuleLine, population: str) -> pl.DataFrame:
