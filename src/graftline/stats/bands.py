@@ -1,8 +1,8 @@
 """Simultaneous confidence bands: the whole survival curve lies inside with the stated confidence.
 
 Pointwise intervals cover the curve at one time; these cover it over a range of times at once.
-Sources: Hall and Wellner 1980; Nair 1984; Borgan and Liestol 1990 for the scales; Klein and Moeschberger
-2003, 4.4.
+Sources: Hall and Wellner 1980; Nair 1984; Borgan and Liestol 1990 for the scales; Klein and
+Moeschberger 2003, 4.4.
 """
 
 from dataclasses import dataclass

@@ -10,11 +10,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from graftline.stats.ties import few_distinct
+
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 
-# Times closer than this (absolutely, or relative to the mean time) are one time: 0.1 + 0.2 and 0.3
-# are the same day. The value and the rule are those of aeqSurv in R's survival.
+# Times closer than this (absolutely, or relative to the mean distinct time) are one: 0.1 + 0.2 and
+# 0.3 are the same day. The value and the rule are those of aeqSurv in R's survival.
 TIE_TOLERANCE = float(np.sqrt(np.finfo(np.float64).eps))
 
 
@@ -46,8 +48,16 @@ def index_times(values: FloatArray) -> IndexedTimes:
     whole = _index_whole_days(values)
     if whole is not None:
         return whole
-    distinct = _merge_near_ties(_unique_sorted(np.sort(values)), values)
-    return IndexedTimes(distinct, np.searchsorted(distinct, values, side="right") - 1)
+    hashed = few_distinct(values)
+    if hashed is None:
+        distinct = _merge_near_ties(_unique_sorted(np.sort(values)))
+        return IndexedTimes(distinct, np.searchsorted(distinct, values, side="right") - 1)
+    every, place = hashed
+    distinct = _merge_near_ties(every)
+    if distinct.size == every.size:
+        return IndexedTimes(distinct, place)
+    merged = np.searchsorted(distinct, every, side="right") - 1
+    return IndexedTimes(distinct, merged[place])
 
 
 def _index_whole_days(values: FloatArray) -> IndexedTimes | None:
@@ -59,7 +69,7 @@ def _index_whole_days(values: FloatArray) -> IndexedTimes | None:
         return None
     present = np.bincount(days) > 0
     distinct = np.flatnonzero(present).astype(np.float64)
-    if np.any(np.diff(distinct) <= TIE_TOLERANCE * float(np.mean(values))):
+    if np.any(np.diff(distinct) <= TIE_TOLERANCE * float(np.mean(distinct))):
         return None
     return IndexedTimes(distinct, (np.cumsum(present) - 1)[days])
 
@@ -70,11 +80,11 @@ def _unique_sorted(ordered: FloatArray) -> FloatArray:
     return ordered[keep]
 
 
-def _merge_near_ties(distinct: FloatArray, values: FloatArray) -> FloatArray:
+def _merge_near_ties(distinct: FloatArray) -> FloatArray:
     if distinct.size < 2:
         return distinct
     gap = np.diff(distinct)
-    scale = float(np.mean(np.abs(values)))
+    scale = float(np.mean(np.abs(distinct)))
     tied = (gap <= TIE_TOLERANCE) | (gap <= TIE_TOLERANCE * scale)
     return distinct[np.concatenate(([True], ~tied))]
 
