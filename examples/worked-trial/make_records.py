@@ -172,6 +172,15 @@ BASELINE = {  # day -6, for CAR-HEMATOTOX
 }
 
 
+CHEMISTRY_W1 = (  # analyte, unit, limits of normal, value by day
+    ("wbc", "1e9/L", {"lower_normal": 4.0}, {-6: 3.5, 10: 0.9, 60: 4.5}),
+    ("alc", "1e9/L", {"lower_normal": 1.0}, {-6: 1.1, 10: 0.15, 60: 0.6}),
+    ("alt", "U/L", {"upper_normal": 40}, {-6: 30, 8: 130, 60: 35}),
+    ("bilirubin", "mg/dL", {"upper_normal": 1.2}, {-6: 0.6, 10: 1.5}),
+    ("creatinine", "mg/dL", {"upper_normal": 1.1}, {-6: 0.7, 10: 1.0}),
+)
+
+
 def below(value: float, limit: float) -> str:
     return "below" if value == limit else "quantified"
 
@@ -221,6 +230,16 @@ def labs() -> Iterable[Row]:
         for analyte, value in values.items():
             unit = {"crp": "mg/L", "ferritin": "ug/L"}[analyte]
             yield {"patient": patient, "day": -6, "analyte": analyte, "value": value, "unit": unit}
+    for analyte, unit, limits, of in CHEMISTRY_W1:
+        for day, value in of.items():
+            yield {
+                "patient": "W1",
+                "day": day,
+                "analyte": analyte,
+                "value": value,
+                "unit": unit,
+                **limits,
+            }
     for day, ferritin in ((3, 1200), (6, 38000)):  # W3: IEC-HS
         yield {
             "patient": "W3",
@@ -251,13 +270,14 @@ def labs() -> Iterable[Row]:
         "upper_normal": 400,
     }
     for patient in TREATED:  # organ function before HSCT
-        for analyte, value in (("bilirubin", 0.8), ("creatinine", 0.7)):
+        for analyte, value, upper in (("bilirubin", 0.8, 1.2), ("creatinine", 0.7, 1.1)):
             yield {
                 "patient": patient,
                 "day": 14,
                 "analyte": analyte,
                 "value": value,
                 "unit": "mg/dL",
+                "upper_normal": upper,
             }
 
 
@@ -802,6 +822,8 @@ def gvhd() -> Iterable[Row]:
         ("W3", 50, {"stool_ml_per_day": 350, "weight_kg": 30}),
         ("W3", 57, {"weight_kg": 30}),
         ("W3", 130, {"weight_kg": 30}),
+        ("W4", 7, {"skin_bsa_percent": 30, "cause": "car_t"}),
+        ("W4", 11, {"cause": "car_t"}),
         ("W4", 53, {}),
         ("W4", 130, {}),
         ("W5", 46, {}),
@@ -821,6 +843,9 @@ def chimerism() -> Iterable[Row]:
         ("W1", 111, "unsorted", 99),
         ("W1", 111, "cd3", 99),
         ("W1", 111, "cd33", 99),
+        ("W1", 379, "unsorted", 99),
+        ("W1", 379, "cd3", 99),
+        ("W1", 379, "cd33", 99),
         ("W2", 44, "unsorted", 85),
         ("W2", 44, "cd3", 99),
         ("W2", 44, "cd33", 70),
@@ -848,6 +873,7 @@ def infections() -> Iterable[Row]:
         ("W2", "Escherichia coli", "bacteria", "blood", 65, "culture", 3),
         ("W2", "Escherichia coli", "bacteria", "blood", 90, "culture", 3),
         ("W2", "Aspergillus fumigatus", "mould", "lung", 140, "antigen", 5),
+        ("W5", "Klebsiella pneumoniae", "bacteria", "blood", 15, "culture", 3),
         ("W6", "Staphylococcus haemolyticus", "bacteria", "blood", 28, "culture", 5),
     ):
         yield {
@@ -867,6 +893,7 @@ def viral() -> Iterable[Row]:
         ("W2", 37, "CMV", 340, "IU/mL", "quantified", 150),
         ("W3", 40, "EBV", 800, "copies/mL", "quantified", 200),
         ("W3", 47, "EBV", 5200, "copies/mL", "quantified", 200),
+        ("W6", 30, "HHV-6", 3000, "copies/mL", "quantified", 200),
         ("W1", 40, "CMV", 150, "IU/mL", "below", 150),
         ("W1", 40, "EBV", 200, "copies/mL", "below", 200),
     ):

@@ -10,20 +10,25 @@ from graftline.trial.template import folder_guide
 
 def cli_page() -> str:
     """The command-line reference as Markdown, from the help of every command."""
-    parts = ["# Command line\n", "```text", _help(main, "graftline"), "```"]
+    parts = ["# Command line\n", "```text", _help(), "```"]
     for name in sorted(main.commands):
         parts += [
             f"\n## graftline {name}\n",
             "```text",
-            _help(main.commands[name], f"graftline {name}"),
+            _help(name),
             "```",
         ]
     return "\n".join(parts) + "\n"
 
 
-def _help(command: click.Command, name: str) -> str:
-    with click.Context(command, info_name=name, max_content_width=96, terminal_width=96) as context:
-        return command.get_help(context).rstrip()
+def _help(*names: str) -> str:
+    command: click.Command = main
+    context = click.Context(main, info_name="graftline", **main.context_settings)
+    for name in names:
+        command = main.commands[name]
+        context = click.Context(command, info_name=name, parent=context)
+    context.terminal_width = 96
+    return command.get_help(context).rstrip()
 
 
 def trial_folder_page() -> str:

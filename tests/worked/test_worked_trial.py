@@ -13,7 +13,7 @@ from graftline.stats import cumulative_incidence, kaplan_meier
 from graftline.trial.read import read_trial
 
 FOLDER = Path(__file__).parents[2] / "examples" / "worked-trial"
-ANSWERS = list(csv.DictReader((FOLDER / "expected.csv").open()))
+ANSWERS = list(csv.DictReader((FOLDER / "expected.csv").read_text().splitlines()))
 
 
 @cache
