@@ -1,5 +1,7 @@
 """Engraftment: neutrophils, platelets, independence of red cells, donor; days from HSPC."""
 
+from collections.abc import Iterator, Sequence
+
 import polars as pl
 
 from graftline.assess.after_hspc import adjudicated_after_hspc, graft_followup
@@ -155,12 +157,8 @@ def time_to_recovery(
     runs = condition_runs(counted, "recovered", consecutive=consecutive, max_gap_days=max_gap_days)
     losses = condition_runs(counted, "low", consecutive=consecutive, max_gap_days=max_gap_days)
     losses = losses if sustained else losses.clear()
-    before = days.sort("patient", "day").select(
-        "patient", start="day", step=pl.col("day").diff().over("patient")
-    )
     return (
         first_lasting_run(runs, losses, within_days=transient_within_days)
-        .join(before, on=["patient", "start"], how="left", validate="1:1")
         .select(
             "patient",
             "gaps",
@@ -295,33 +293,27 @@ def neutrophil_days(
     -------
     DataFrame [patient, day, value, quantification, recovered, low]
     """
-    return counts_after_hspc(with_calculated_anc(labs), grafts, "anc").with_columns(
+    needed = labs.filter(pl.col("analyte").is_in(list(_ANC.values)))
+    return counts_after_hspc(with_calculated_anc(needed), grafts, "anc").with_columns(
         recovered=is_at_least(threshold_1e9_per_l), low=is_below(threshold_1e9_per_l)
     )
 
 
-def transfusion_free_days(
-    labs: pl.DataFrame,
-    transfusions: pl.DataFrame,
-    grafts: pl.DataFrame,
-    *,
-    analyte: str,
-    product: str,
-    threshold: float,
-    free_days: float = 7,
-) -> pl.DataFrame:
-    """Measured days after HSPC on which a transfusion-dependent count had recovered or was low.
+def with_recovery(days: pl.DataFrame, *, threshold: float, free_days: float = 7) -> pl.DataFrame:
+    """Mark on which measured days a transfusion-dependent count had recovered or was low.
 
     A day within ``free_days`` of a transfusion is not recovered, and is low: whoever is transfused
     had a low count, whether or not it was recorded.
+
+    Parameters
+    ----------
+    days : DataFrame [patient, day, value, quantification, free, transfused]
+        As from ``without_transfusion``.
 
     Returns
     -------
     DataFrame [patient, day, value, quantification, recovered, low]
     """
-    days = without_transfusion(
-        counts_after_hspc(labs, grafts, analyte), transfusions, grafts, product, free_days=free_days
-    )
     lately = pl.col("transfused") >= -free_days
     return days.with_columns(
         recovered=is_at_least(threshold) & pl.col("free"),
@@ -427,8 +419,11 @@ def assess(trial: Trial) -> Assessed:
         as_results(answer_everybody(grafts, neutrophils), rule="neutrophil_engraftment"),
         as_results(answer_everybody(grafts, donors), rule="donor_engraftment"),
     ]
-    for rule in ("platelet_engraftment_20", "platelet_engraftment_50", "hemoglobin_independence"):
-        frames.append(as_results(_independence(trial, grafts, rule, gap), rule=rule))
+    for rules in (
+        ("platelet_engraftment_20", "platelet_engraftment_50"),
+        ("hemoglobin_independence",),
+    ):
+        frames += _independence(trial, grafts, rules, gap)
     for event, rule in {
         "neutrophil_engraftment": "neutrophil_engraftment",
         "platelet_engraftment": "platelet_engraftment_20",
@@ -438,36 +433,47 @@ def assess(trial: Trial) -> Assessed:
 
 
 def _calculated_patients(trial: Trial) -> pl.Series:
-    rows = with_calculated_anc(trial["labs"]).filter("calculated")
+    # without white cells nothing is calculated, and then nobody with ANC need be looked at
+    white = trial["labs"].filter(pl.col("analyte").is_in(["wbc", "neutrophil_percent"]))
+    patients = white.select("patient").unique()
+    labs = trial["labs"].filter(pl.col("analyte").is_in(list(_ANC.values)))
+    rows = with_calculated_anc(labs.join(patients, on="patient", how="semi")).filter("calculated")
     return rows["patient"].unique().sort()
 
 
 def _independence(
-    trial: Trial, grafts: pl.DataFrame, rule: str, max_gap_days: float
-) -> pl.DataFrame:
-    printed = _PRINTED[rule]
-    days = transfusion_free_days(
-        trial["labs"],
+    trial: Trial, grafts: pl.DataFrame, rules: Sequence[str], max_gap_days: float
+) -> Iterator[pl.DataFrame]:
+    """Answers of rules on one count, whose days are looked up once."""
+    shared = _PRINTED[rules[0]]
+    days = without_transfusion(
+        counts_after_hspc(trial["labs"], grafts, shared["analyte"]),
         trial["transfusions"],
         grafts,
-        analyte=printed["analyte"],
-        product=printed["product"],
-        threshold=printed["threshold"],
-        free_days=printed["transfusion_free_days"],
+        shared["product"],
+        free_days=shared["transfusion_free_days"],
     )
-    answers = recovery_answers(
-        days,
-        grafts,
-        horizon_days=printed["horizon_days"],
-        consecutive=printed["consecutive"],
-        max_gap_days=max_gap_days,
-        sustained=False,
-    )
-    if "transfusions" not in trial.present:
-        unknown = pl.col("reason").is_null() | (pl.col("reason") != "no_records")
-        answers = answers.with_columns(
-            state=pl.lit("not_evaluable"),
-            reason=pl.when(unknown).then(pl.lit("no_transfusion_records")).otherwise("reason"),
-            **{name: pl.lit(None, dtype=pl.Float64) for name in ("value", "day", "until")},
+    for rule in rules:
+        printed = _PRINTED[rule]
+        answers = recovery_answers(
+            with_recovery(
+                days, threshold=printed["threshold"], free_days=printed["transfusion_free_days"]
+            ),
+            grafts,
+            horizon_days=printed["horizon_days"],
+            consecutive=printed["consecutive"],
+            max_gap_days=max_gap_days,
+            sustained=False,
         )
-    return answer_everybody(grafts, answers)
+        if "transfusions" not in trial.present:
+            answers = _without_transfusion_records(answers)
+        yield as_results(answer_everybody(grafts, answers), rule=rule)
+
+
+def _without_transfusion_records(answers: pl.DataFrame) -> pl.DataFrame:
+    unknown = pl.col("reason").is_null() | (pl.col("reason") != "no_records")
+    return answers.with_columns(
+        state=pl.lit("not_evaluable"),
+        reason=pl.when(unknown).then(pl.lit("no_transfusion_records")).otherwise("reason"),
+        **{name: pl.lit(None, dtype=pl.Float64) for name in ("value", "day", "until")},
+    )

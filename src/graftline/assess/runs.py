@@ -21,27 +21,41 @@ def condition_runs(
 
     Returns
     -------
-    DataFrame [patient, start, confirmed, last, length, gaps], sorted by patient and start
+    DataFrame [patient, start, confirmed, last, gaps, step], sorted by patient and start
         ``confirmed`` is the day that completes the required number; ``gaps`` tells whether days
-        between ``start`` and ``confirmed`` were not measured.
+        between ``start`` and ``confirmed`` were not measured; ``step`` is the distance of ``start``
+        from the measured day before, null for the first.
     """
     holds = pl.col(condition).fill_null(value=False)
-    gap = pl.col("day").diff().over("patient")
-    breaks = ~holds | ~holds.shift(1).over("patient").fill_null(value=False) | (gap > max_gap_days)
+    other = (pl.col("patient") != pl.col("patient").shift(1)).fill_null(value=True)
+    step = pl.when(~other).then(pl.col("day").diff())
+    apart = (step > max_gap_days).fill_null(value=False)
+    before = holds.shift(1).fill_null(value=False)
+    first = holds & (other | apart | ~before)
+    row = pl.int_range(pl.len())
+    # one row of each run, filled from its first and its last row: no grouping of all the days
     return (
         days.sort("patient", "day")
-        .with_columns(gap=gap, run=breaks.cast(pl.Int64).cum_sum().over("patient"))
-        .filter(holds)
-        .group_by("patient", "run", maintain_order=True)
-        .agg(
-            start=pl.col("day").first(),
-            confirmed=pl.col("day").slice(consecutive - 1, 1).first(),
-            last=pl.col("day").last(),
-            length=pl.len(),
-            gaps=(pl.col("gap").slice(1, consecutive - 1) > 1).any(),
+        .with_columns(holds=holds, first=first, step=step)
+        .with_columns(
+            ends=pl.col("holds")
+            & (pl.col("first") | ~pl.col("holds")).shift(-1).fill_null(value=True),
+            place=row - pl.when("first").then(row).forward_fill(),
         )
-        .filter(pl.col("length") >= consecutive)
-        .drop("run")
+        .with_columns(
+            start=pl.when("first").then("day").forward_fill(),
+            last=pl.when("ends").then("day").backward_fill(),
+            begins_after=pl.when("first").then(pl.col("step").fill_null(-1.0)).forward_fill(),
+        )
+        .filter(pl.col("holds") & (pl.col("place") == consecutive - 1))
+        .select(
+            "patient",
+            "start",
+            "last",
+            confirmed="day",
+            gaps=pl.col("day") - pl.col("start") > consecutive - 1,
+            step=pl.when(pl.col("begins_after") >= 0).then("begins_after"),
+        )
     )
 
 
@@ -58,7 +72,7 @@ def first_lasting_run(
 
     Returns
     -------
-    DataFrame [patient, start, confirmed, last, length, gaps, transient_before]
+    DataFrame [patient, start, confirmed, last, gaps, step, transient_before]
         One row per patient with a lasting run; ``transient_before``: an earlier run was lost.
     """
     marked = runs.sort("confirmed").join_asof(
