@@ -141,7 +141,8 @@ def test_a_timeline_names_what_happened_and_opens_assumed_symbols():
     figure = draw_timeline(spans(rows), {}, hsct_day=20.0, last_day=100.0)
     assert figure is not None
     axes = figure.axes[0]
-    assert [t.get_text() for t in axes.get_yticklabels()] == ["CAR-T", "response, CRi"]
+    words = [t.get_text() for t in axes.texts]
+    assert words == ["CAR-T", "response, CRi", "index infusion ", " HSCT"]
     faces = [line.get_markerfacecolor() for line in axes.lines if line.get_marker() == "o"]
     assert faces[1] == "white"
     assert faces[0] != "white"

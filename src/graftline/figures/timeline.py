@@ -1,5 +1,6 @@
 """One patient's course: what was given, what happened, and the measurements behind it."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import polars as pl
@@ -106,32 +107,26 @@ def _limits(
 
 def _draw_spans(axes: Axes, dated: pl.DataFrame) -> None:
     lanes = dated["lane"].unique(maintain_order=True).to_list()
-    ticks, labels = [], []
+    labels = axes.get_yaxis_transform()
     for place, row in enumerate(dated.iter_rows(named=True)):
         colour = CYCLE[lanes.index(row["lane"]) % len(CYCLE)]
-        y, start = -float(place), float(row["start"])
-        stop = row["stop"]
+        y, start, stop = -float(place), float(row["start"]), row["stop"]
         if stop is not None and stop > start:
             axes.plot([start, stop], [y, y], color=colour, linewidth=3.2, solid_capstyle="butt")
         face = "white" if row["assumed"] else colour
         axes.plot(
             [start], [y], "o", color=colour, markerfacecolor=face, markersize=3.8, clip_on=False
         )
-        ticks.append(y)
-        text = str(row["text"])
-        labels.append(
-            text
-            if len(text) <= _TEXT_LENGTH
-            else text[: _TEXT_LENGTH - 1] + "\N{HORIZONTAL ELLIPSIS}"
+        axes.axhline(y, color="#EEEEEE", linewidth=0.6, zorder=0)
+        # texts and not tick labels: a tick is an object of many parts, and there are many
+        text = textwrap.shorten(
+            str(row["text"]), _TEXT_LENGTH, placeholder=" \N{HORIZONTAL ELLIPSIS}"
         )
-    axes.set_yticks(ticks, labels)
-    for label, row in zip(axes.get_yticklabels(), dated.iter_rows(named=True), strict=True):
-        label.set_color(CYCLE[lanes.index(row["lane"]) % len(CYCLE)])
-        label.set_fontsize(6.8)
-    axes.set_ylim(-max(len(ticks), 1) + 0.3, 0.8)
-    axes.tick_params(axis="y", left=False)
-    axes.grid(axis="y", color="#EEEEEE", linewidth=0.6)
-    axes.set_axisbelow(True)
+        axes.text(
+            -0.012, y, text, transform=labels, color=colour, fontsize=6.8, ha="right", va="center"
+        )
+    axes.set_yticks([])
+    axes.set_ylim(-max(dated.height, 1) + 0.3, 0.8)
     axes.spines["left"].set_visible(False)
 
 

@@ -140,7 +140,8 @@ def _warnings(inputs: Inputs, pages: tuple[Section, ...], patient_limit: int) ->
         )
     if 0 < count < SMALL_TRIAL:
         found.append(
-            f"{count} patients: estimates are uncertain, as their intervals show. No p-values."
+            f"{count} patient{'s' * (count > 1)}: estimates are uncertain, as their intervals "
+            "show. No p-values."
         )
     if inputs.trial.protocol.selection == "reached_hsct":
         found.append(

@@ -1,0 +1,76 @@
+"""The CD7 locus: ATAC tracks, and clusters over time."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from graftline.assays.cd7_locus.gene import CD7, Region, promoter
+from graftline.assays.tcr.spectrum import Floats
+from graftline.figures.theme import (
+    BLACK,
+    CYCLE,
+    DOUBLE_COLUMN,
+    ORANGE,
+    SINGLE_COLUMN,
+    SKY,
+    new_figure,
+    themed,
+)
+
+
+def draw_signal_tracks(
+    profiles: Mapping[str, tuple[Floats, Floats]], *, gene: Region = CD7
+) -> Figure:
+    """ATAC signal of several samples over a gene, one track each, all on one scale.
+
+    Parameters
+    ----------
+    profiles : mapping
+        Bases and mean signal by sample, from `signal_profile`.
+    """
+    top = max(float(signal.max()) for _, signal in profiles.values()) or 1.0
+    with themed():
+        figure = new_figure(DOUBLE_COLUMN, 0.8 + 0.75 * len(profiles))
+        panels = figure.subplots(len(profiles), 1, squeeze=False, sharex=True)[:, 0]
+        for n, (axes, (name, (bases, signal))) in enumerate(
+            zip(panels, profiles.items(), strict=True)
+        ):
+            upstream = promoter(gene)
+            axes.axvspan(gene.start, gene.end, color=SKY, alpha=0.2, linewidth=0)
+            axes.axvspan(upstream.start, upstream.end, color=ORANGE, alpha=0.25, linewidth=0)
+            axes.fill_between(bases, signal, step="mid", color=CYCLE[n % len(CYCLE)], linewidth=0)
+            axes.set_ylim(0, 1.05 * top)
+            axes.set_ylabel(name, rotation=0, ha="right", va="center")
+        panels[0].set_title(f"{gene.name}: body blue, promoter orange, transcribed to the left")
+        panels[-1].set_xlabel(f"{gene.chromosome} (GRCh38)")
+        panels[-1].ticklabel_format(style="plain", useOffset=False)
+    return figure
+
+
+def draw_cluster_shares(shares: pl.DataFrame, *, times: Sequence[str]) -> Figure:
+    """Share of every cluster at every time: one point per sample, a line through the means."""
+    clusters = shares["cluster"].unique().sort().to_list()
+    with themed():
+        figure = new_figure(SINGLE_COLUMN + 1.0, 2.7)
+        axes = figure.subplots()
+        for n, cluster in enumerate(clusters):
+            part = shares.filter(pl.col("cluster") == cluster)
+            values = [part.filter(pl.col("time") == t)["share"].to_list() for t in times]
+            colour = CYCLE[n % len(CYCLE)]
+            means = [sum(v) / len(v) if v else float("nan") for v in values]
+            axes.plot(range(len(times)), means, "-", color=colour, label=str(cluster))
+            for place, found in enumerate(values):
+                axes.plot(
+                    [place] * len(found),
+                    found,
+                    "o",
+                    color=colour,
+                    markeredgecolor=BLACK,
+                    markeredgewidth=0.3,
+                )
+        axes.set_xticks(range(len(times)), list(times))
+        axes.set_ylabel("Share of the sample's cells")
+        axes.set_ylim(bottom=0)
+        figure.legend(loc="outside right upper", title="Cluster")
+    return figure
