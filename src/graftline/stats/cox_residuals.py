@@ -36,9 +36,12 @@ def cox_score_residuals(fit: CoxFit) -> FloatArray:
 
 
 def dfbeta_residuals(fit: CoxFit) -> FloatArray:
-    """Approximate change (n x p) of the coefficients by each row, unweighted."""
+    """Approximate change (n x p) of the coefficients by each row with its weight."""
     model = fit.variance if fit.naive_variance is None else fit.naive_variance
-    return np.asarray(cox_score_residuals(fit) @ model)
+    change = cox_score_residuals(fit) @ model
+    if fit.data.weights is not None:
+        change = change * fit.data.weights[:, None]
+    return np.asarray(change)
 
 
 @dataclass(frozen=True, slots=True)

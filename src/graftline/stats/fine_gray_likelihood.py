@@ -68,6 +68,9 @@ def fine_gray_layout(
         for g in range(n_groups)
     ]
     before = np.column_stack([curve.before for curve in curves])
+    for g in range(n_groups):
+        # Nobody of a group is known to be uncensored after its last follow-up: A is 0 there.
+        before[place[group == g].max() + 1 :, g] = 0.0
     stratum = np.zeros(n, dtype=np.int64) if data.stratum is None else data.stratum
     slot = np.maximum(cells.last, cells.begins[stratum] - 1) + 1 + stratum
     n_slots = cells.time.size + n_strata

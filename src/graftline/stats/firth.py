@@ -173,13 +173,17 @@ def _evaluate(rows: LikelihoodRows, coef: FloatArray, efron: bool) -> _Penalised
 def _climb(
     rows: LikelihoodRows, begin: FloatArray, free: NDArray[np.intp], efron: bool
 ) -> tuple[FloatArray, _Penalised]:
-    """Newton steps with the unpenalised information over the free coefficients."""
+    """Newton steps over the free coefficients.
+
+    The second derivative is that of the penalised score, by differences: with the unpenalised
+    information in its place the steps can be twice too long and never settle.
+    """
     coef, here = begin.copy(), _evaluate(rows, begin, efron)
     if free.size == 0:
         return coef, here
     for _ in range(500):
         step = np.zeros_like(coef)
-        step[free] = np.linalg.solve(here.information[np.ix_(free, free)], here.score[free])
+        step[free] = np.linalg.solve(_curvature(rows, coef, here, free, efron), here.score[free])
         longest = float(np.max(np.abs(step)))
         step *= min(1.0, 2.0 / max(longest, 1e-300))
         there = _evaluate(rows, coef + step, efron)
@@ -195,6 +199,28 @@ def _climb(
         "the maximum of the penalised likelihood was not reached in 500 iterations\n  look for "
         "covariates with extreme values or nearly equal columns; rescale or leave them out"
     )
+
+
+def _curvature(
+    rows: LikelihoodRows, coef: FloatArray, here: _Penalised, free: NDArray[np.intp], efron: bool
+) -> FloatArray:
+    """Minus the second derivative where it is positive definite, else the information."""
+    reach = 1e-5
+    columns = []
+    for j in free:
+        shift = np.zeros_like(coef)
+        shift[j] = reach
+        ahead = _evaluate(rows, coef + shift, efron).score
+        behind = _evaluate(rows, coef - shift, efron).score
+        columns.append((behind - ahead)[free] / (2.0 * reach))
+    found = np.array(columns)
+    found = 0.5 * (found + found.T)
+    information = here.information[np.ix_(free, free)]
+    if not np.all(np.isfinite(found)) or np.linalg.eigvalsh(found)[0] <= 1e-3 * float(
+        np.linalg.eigvalsh(information)[0]
+    ):
+        return information
+    return np.asarray(found)
 
 
 def _profile(
