@@ -27,6 +27,7 @@ from graftline.model.trace import (
 )
 
 _LOCK = threading.Lock()
+_CALLED = "declare void @rates(ptr, ptr, ptr)\ndeclare void @jacobian(ptr, ptr, ptr)\n"
 _FEATURE_OF_WIDTH = {8: ("avx512f", "avx512dq"), 4: ("avx2", "fma"), 2: ()}
 
 
@@ -38,6 +39,7 @@ class Traced:
     states: tuple[Node, ...]
     rates: tuple[Node, ...]
     jacobian: Mapping[tuple[int, int], Node]
+    negative_jacobian: Mapping[tuple[int, int], Node]
     fixed: tuple[Node, ...]
     read: frozenset[int]
 
@@ -71,13 +73,15 @@ def traced() -> Traced:
     outputs = tuple(graph.node(by_name[state.name]) for state in table.states)
     states = tuple(getattr(s, state.name) for state in table.states)
     jacobian = derivatives(graph, outputs, states)
-    needed = reachable([*outputs, *jacobian.values()])
+    negative = {entry: graph.neg(node) for entry, node in jacobian.items()}
+    wanted = [*outputs, *negative.values()]
     return Traced(
         graph=graph,
         states=states,
         rates=outputs,
         jacobian=jacobian,
-        fixed=_fixed_nodes(needed, [*outputs, *jacobian.values()]),
+        negative_jacobian=negative,
+        fixed=_fixed_nodes(reachable(wanted), wanted),
         read=frozenset(column for _, column in jacobian),
     )
 
@@ -133,18 +137,22 @@ def _kernel(width: int) -> Kernel:
         (i, state.one_cell) for i, state in enumerate(model().states) if state.one_cell > 0
     )
     atol = tuple(0.0 if state.cumulative else state.atol for state in model().states)
-    text = "\n".join(
+    # each in a module of its own: an optimiser that knew that the rates leave a step's other rows
+    # alone would keep all slopes at hand in registers it does not have
+    steps = [
+        tsit5.begin_code(width, explicit),
+        tsit5.step_code(width, explicit, trace.read, atol, clones),
+        rodas4.step_code(width, implicit, plan, frozenset(trace.jacobian), atol, clones),
+    ]
+    engine = build(
         [
             _rates_code(width, trace),
             _jacobian_code(width, trace, plan),
-            tsit5.begin_code(width, explicit),
-            tsit5.step_code(width, explicit, trace.read, atol, clones),
+            *(_CALLED + step for step in steps),
             rodas4.begin_code(),
-            rodas4.step_code(width, implicit, plan, frozenset(trace.jacobian), atol, clones),
+            *(loop_code(shape) for shape in _shapes(width, explicit, implicit)),
         ]
     )
-    loops = [loop_code(shape) for shape in _shapes(width, explicit, implicit)]
-    engine = build([text, *loops])
     return Kernel(
         width=width,
         explicit_run=engine.get_function_address("explicit_run"),
@@ -191,20 +199,17 @@ def _symbols(code: Code, trace: Traced) -> dict[int, str]:
 
 def _rates_code(width: int, trace: Traced) -> str:
     code = Code(width)
-    values = emit_nodes(code, trace.rates, _symbols(code, trace))
-    for i, value in enumerate(values):
-        code.store(value, "%out", i)
-    return code.function("rates", ["s", "c", "out"], internal=True)
+    emit_nodes(code, dict(enumerate(trace.rates)), _symbols(code, trace), "%out")
+    return code.function("rates", ["s", "c", "out"])
 
 
 def _jacobian_code(width: int, trace: Traced, plan: Elimination) -> str:
+    """The Jacobian's entries with their sign changed, as the matrix of the method needs them."""
     code = Code(width)
     place = {entry: i for i, entry in enumerate(plan.entries)}
-    entries = list(trace.jacobian)
-    values = emit_nodes(code, [trace.jacobian[e] for e in entries], _symbols(code, trace))
-    for entry, value in zip(entries, values, strict=True):
-        code.store(value, "%out", place[entry])
-    return code.function("jacobian", ["s", "c", "out"], internal=True)
+    entries = {place[entry]: trace.negative_jacobian[entry] for entry in trace.jacobian}
+    emit_nodes(code, entries, _symbols(code, trace), "%out")
+    return code.function("jacobian", ["s", "c", "out"])
 
 
 def build(texts: Sequence[str]) -> Any:
@@ -216,9 +221,16 @@ def build(texts: Sequence[str]) -> Any:
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=3
     )
-    module, *others = (llvm.parse_assembly(text) for text in texts)
-    for other in others:
-        module.link_in(other)
+    modules = [_optimised(text, machine) for text in texts]
+    engine = llvm.create_mcjit_compiler(modules[0], machine)
+    for module in modules[1:]:
+        engine.add_module(module)
+    engine.finalize_object()
+    return engine
+
+
+def _optimised(text: str, machine: Any) -> Any:
+    module = llvm.parse_assembly(text)
     module.triple = llvm.get_default_triple()
     module.data_layout = str(machine.target_data)
     module.verify()
@@ -226,6 +238,4 @@ def build(texts: Sequence[str]) -> Any:
     options.slp_vectorization = False
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
-    engine = llvm.create_mcjit_compiler(module, machine)
-    engine.finalize_object()
-    return engine
+    return module

@@ -13,7 +13,7 @@ LANES = (8, 4, 2)
 _MAGIC = 6755399441055744.0  # 1.5 * 2**52: adding it leaves the integer part in the low bits
 _LN2_HIGH = 6.93147180369123816490e-01
 _LN2_LOW = 1.90821492927058770002e-10
-_GROUP = 4
+DIVISIONS_TOGETHER = 4
 
 
 class Code:
@@ -48,17 +48,21 @@ class Code:
 
     def load(self, base: str, index: int) -> str:
         """Row ``index`` of a buffer."""
-        return self._new(f"load {self.double}, ptr {self.row(base, index)}, align 64")
+        return self._new(f"load {self.double}, ptr {self.row(base, index)}, align {8 * self.width}")
 
     def store(self, value: str, base: str, index: int) -> None:
         """Write a row of a buffer."""
         address = self.row(base, index)
-        self.lines.append(f"  store {self.double} {value}, ptr {address}, align 64")
+        self.lines.append(f"  store {self.double} {value}, ptr {address}, align {8 * self.width}")
 
     def call(self, name: str, *pointers: str) -> None:
         """Call a function of the same module on buffers."""
         arguments = ", ".join(f"ptr {pointer}" for pointer in pointers)
         self.lines.append(f"  call void @{name}({arguments})")
+
+    def barrier(self) -> None:
+        """Make loads below read memory again: what was stored need not stay in a register."""
+        self.lines.append('  call void asm sideeffect "", "~{memory}"()')
 
     def add(self, a: str, b: str) -> str:
         """Sum; a product that feeds it may be fused."""
@@ -207,61 +211,65 @@ class Code:
     def many_reciprocals(self, values: Sequence[str]) -> list[str]:
         """One over each value, gathered in fours."""
         result: list[str] = []
-        for start in range(0, len(values), _GROUP):
-            result.extend(self.reciprocals(values[start : start + _GROUP]))
+        for start in range(0, len(values), DIVISIONS_TOGETHER):
+            result.extend(self.reciprocals(values[start : start + DIVISIONS_TOGETHER]))
         return result
 
-    def function(
-        self, name: str, arguments: Sequence[str], *, internal: bool = False, result: str = ""
-    ) -> str:
+    def function(self, name: str, arguments: Sequence[str], *, result: str = "") -> str:
         """The finished function; ``result`` is a 64-bit integer that it returns."""
-        kind = "internal " if internal else ""
         signature = ", ".join(f"ptr noalias %{argument}" for argument in arguments)
-        inline = " noinline" if internal else ""
         body = "\n".join(self.lines)
         back, end = ("i64", f"ret i64 {result}") if result else ("void", "ret void")
-        head = f"define {kind}{back} @{name}({signature}) nounwind{inline}"
+        head = f"define {back} @{name}({signature}) nounwind"
         return f"{head} {{\nentry:\n{body}\n  {end}\n}}\n"
 
 
-def emit_nodes(code: Code, outputs: Sequence[Node], symbols: Mapping[int, str]) -> list[str]:
-    """Code for the outputs of a graph.
+def emit_nodes(
+    code: Code, outputs: Mapping[int, Node], symbols: Mapping[int, str], target: str
+) -> None:
+    """Code that computes nodes of a graph and stores each in its row of ``target``.
+
+    Divisions come first, gathered; after them each output is computed and stored before the next,
+    so that few values wait in registers.
 
     Parameters
     ----------
+    outputs : node by row
     symbols : name in the code of every state and of every node that depends on parameters alone.
     """
-    nodes = [node for node in reachable(outputs) if node.varies]
     values = dict(symbols)
-    for level in _levels(nodes):
-        gathered = [node for node in level if node.op == "reciprocal"]
-        inverted = code.many_reciprocals([values[node.args[0].index] for node in gathered])
-        values.update(zip((node.index for node in gathered), inverted, strict=True))
-        for node in level:
-            if node.index not in values:
-                values[node.index] = _emit(code, node, values)
-    return [_operand(code, node, values) for node in outputs]
+    for gathered in _divisions(list(outputs.values())):
+        inverted = [_emit(code, node.args[0], values) for node in gathered]
+        names = code.many_reciprocals(inverted)
+        values.update(zip((node.index for node in gathered), names, strict=True))
+    for row, node in outputs.items():
+        code.store(_emit(code, node, values), target, row)
 
 
-def _levels(nodes: Sequence[Node]) -> list[list[Node]]:
-    """Nodes by the number of divisions on the way to them, so that divisions can be gathered."""
+def _divisions(outputs: Sequence[Node]) -> list[list[Node]]:
+    """Reciprocals by the number of others on the way to them."""
     depth: dict[int, int] = {}
-    levels: list[list[Node]] = []
-    for node in nodes:
-        below = max((depth.get(arg.index, 0) for arg in node.args), default=0)
-        depth[node.index] = below + (node.op == "reciprocal")
-        while len(levels) <= depth[node.index]:
-            levels.append([])
-        levels[depth[node.index]].append(node)
-    return levels
+    levels: dict[int, list[Node]] = {}
+    for node in reachable(outputs):
+        before = max((depth[arg.index] for arg in node.args), default=0)
+        division = node.op == "reciprocal" and node.varies
+        depth[node.index] = before + division
+        if division:
+            levels.setdefault(before, []).append(node)
+    return [levels[level] for level in sorted(levels)]
 
 
-def _operand(code: Code, node: Node, values: Mapping[int, str]) -> str:
-    return code.constant(node.value) if node.op == "constant" else values[node.index]
+def _emit(code: Code, node: Node, values: dict[int, str]) -> str:
+    """Name of a node's value, computed with what it needs if it is not known."""
+    if node.op == "constant":
+        return code.constant(node.value)
+    if node.index not in values:
+        args = [_emit(code, arg, values) for arg in node.args]
+        values[node.index] = _operation(code, node, args)
+    return values[node.index]
 
 
-def _emit(code: Code, node: Node, values: Mapping[int, str]) -> str:
-    args = [_operand(code, arg, values) for arg in node.args]
+def _operation(code: Code, node: Node, args: Sequence[str]) -> str:
     if node.op == "step":
         positive = code.above(args[0], code.constant(0.0))
         return code.choose(positive, code.constant(1.0), code.constant(0.0))

@@ -21,7 +21,7 @@ from graftline.model.stepsize import (
 
 GAMMA = 0.25
 STAGES = 6
-_EASY_BELOW = 1.2
+_EASY_BELOW = 0.8
 EASY_STEPS = 4.0
 STAGE_WEIGHTS: tuple[tuple[float, ...], ...] = (
     (),
@@ -130,8 +130,8 @@ def step_code(
 ) -> str:
     """Function ``implicit_step``: one attempted step of every lane; returns who needs attention.
 
-    ``jacobian`` holds the entries that the function ``jacobian`` writes, in the rows that
-    ``plan.entries`` gives them.
+    ``jacobian`` holds the entries that the function ``jacobian`` writes, with their sign changed,
+    in the rows that ``plan.entries`` gives them.
     """
     code = Code(width)
     place = {entry: rows.matrix + i for i, entry in enumerate(plan.entries)}
@@ -165,30 +165,28 @@ def _factor(
     place: dict[Entry, int],
     per_step: str,
 ) -> str:
-    """Write the factors; the fastest rate on the Jacobian's diagonal."""
+    """Write the factors row by row; the fastest rate on the Jacobian's diagonal.
+
+    A row is finished, with all earlier pivots, before the next is begun, so that it fits the
+    registers. Pivots are stored as their reciprocals.
+    """
     diagonal = code.mul(per_step, code.constant(1.0 / GAMMA))
     fastest = code.constant(0.0)
-    values: dict[Entry, str] = {}
-    for entry in plan.entries:
-        row, column = entry
-        value = code.neg(code.load("%b", place[entry])) if entry in jacobian else ""
-        if row == column:
-            if value:
-                fastest = code.larger(value, fastest)
-            value = code.add(value, diagonal) if value else diagonal
-        values[entry] = value
-    for pivot in plan.order:
-        inverse = code.divide(code.constant(1.0), values[pivot, pivot])
-        values[pivot, pivot] = inverse
-        for i in plan.lower[pivot]:
-            factor = code.mul(values[i, pivot], inverse)
-            values[i, pivot] = factor
-            for j in plan.upper[pivot]:
-                product = code.mul(factor, values[pivot, j])
-                old = values[i, j]
-                values[i, j] = code.sub(old, product) if old else code.neg(product)
-    for entry, value in values.items():
-        code.store(value, "%b", place[entry])
+    for i in plan.order:
+        row = {j: place[i, j] for k, j in plan.entries if k == i}
+        values = {j: code.load("%b", row[j]) for j in row if (i, j) in jacobian}
+        if i in values:
+            fastest = code.larger(values[i], fastest)
+        values[i] = code.add(values[i], diagonal) if i in values else diagonal
+        for k in (pivot for pivot in plan.order if i in plan.lower[pivot]):
+            values[k] = code.mul(values[k], code.load("%b", place[k, k]))
+            for j in plan.upper[k]:
+                product = code.mul(values[k], code.load("%b", place[k, j]))
+                values[j] = code.sub(values[j], product) if j in values else code.neg(product)
+        values[i] = code.divide(code.constant(1.0), values[i])
+        for j, value in values.items():
+            code.store(value, "%b", row[j])
+        code.barrier()
     return fastest
 
 
@@ -250,13 +248,12 @@ def _solve(code: Code, plan: Elimination, place: dict[Entry, int], right: list[s
 
 
 def _measure(code: Code, rows: Rows, atol: Sequence[float]) -> str:
-    normed = [i for i, value in enumerate(atol) if value > 0.0]
     weights = error_weights(code, rows.now, rows.next, rows.control, atol)
     error = code.constant(0.0)
-    for i, weight in zip(normed, weights, strict=True):
+    for i, weight in weights:
         miss = code.mul(code.load("%b", rows.increment(STAGES - 1, i)), weight)
         error = code.add(code.mul(miss, miss), error)
-    return code.mul(error, code.constant(1.0 / len(normed)))
+    return code.mul(error, code.constant(1.0 / sum(value > 0.0 for value in atol)))
 
 
 def interpolation(rows: Rows) -> Any:

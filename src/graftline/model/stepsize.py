@@ -5,9 +5,9 @@ passed a stop, landed on a dose or its last stop, turned stiff (or easy), or mus
 between two such moments the step function is called again without a look at any lane.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from graftline.model.lanes import Code
+from graftline.model.lanes import DIVISIONS_TOGETHER, Code
 
 # rows of the control block
 (
@@ -48,17 +48,22 @@ def choose_step(code: Code, control: int) -> str:
 
 def error_weights(
     code: Code, now: int, following: int, control: int, atol: Sequence[float]
-) -> list[str]:
-    """One over the error allowed in each state that the norm counts."""
+) -> Iterator[tuple[int, str]]:
+    """Each state that the norm counts, with one over the error allowed in it.
+
+    Four at a time, so that few values wait in registers.
+    """
     rtol = code.load("%b", control + RTOL)
     factor = code.load("%b", control + ATOL_FACTOR)
-    allowed = []
-    for i, value in enumerate(atol):
-        if value > 0.0:
+    counted = [i for i, value in enumerate(atol) if value > 0.0]
+    for first in range(0, len(counted), DIVISIONS_TOGETHER):
+        group = counted[first : first + DIVISIONS_TOGETHER]
+        allowed = []
+        for i in group:
             size = code.larger(code.load("%b", now + i), code.load("%b", following + i))
-            absolute = code.mul(factor, code.constant(value))
+            absolute = code.mul(factor, code.constant(atol[i]))
             allowed.append(code.add(code.mul(rtol, size), absolute))
-    return code.many_reciprocals(allowed)
+        yield from zip(group, code.reciprocals(allowed), strict=True)
 
 
 def extinguish(

@@ -142,17 +142,13 @@ def begin_code(width: int, rows: Rows) -> str:
     return code.function("explicit_begin", ["b"])
 
 
-def _commit(code: Code, rows: Rows) -> list[str]:
+def _commit(code: Code, rows: Rows) -> None:
     accepted = move_on(code, rows.control)
     last = rows.slopes + (STAGES - 1) * rows.states
-    now: list[str] = []
     for target, source in ((rows.now, rows.next), (rows.slopes, last)):
         for i in range(rows.states):
             new, old = code.load("%b", source + i), code.load("%b", target + i)
-            value = code.choose(accepted, new, old)
-            code.store(value, "%b", target + i)
-            now.append(value)
-    return now[: rows.states]
+            code.store(code.choose(accepted, new, old), "%b", target + i)
 
 
 def step_code(
@@ -171,7 +167,7 @@ def step_code(
     clones : states that can become extinct, and their value at one cell.
     """
     code = Code(width)
-    now = _commit(code, rows)
+    _commit(code, rows)
     step = choose_step(code, rows.control)
     fixed = code.row("%b", rows.fixed)
     for number, weights in enumerate(STAGE_WEIGHTS, start=1):
@@ -181,16 +177,17 @@ def step_code(
         for i in range(rows.states):
             if last or i in read:
                 slopes = [code.load("%b", rows.slope(j, i)) for j in range(number)]
-                start = now[i] if number == 1 else code.load("%b", rows.now + i)
+                start = code.load("%b", rows.now + i)
                 value = code.combine(start, list(zip(scaled, slopes, strict=True)))
                 code.store(code.clipped(value) if last else value, "%b", target + i)
         code.call("rates", code.row("%b", target), fixed, code.row("%b", rows.slope(number, 0)))
     error, turn = _measure(code, rows, atol, read, step)
     gone = extinguish(code, rows.now, rows.next, rows.control, clones)
+    asks = code.as_number(judge(code, rows.control, error, 5, turn, STIFF_STEPS))
+    # last: the optimiser would move the error's sums behind this branch, but not their loads
     last_slope = code.row("%b", rows.slope(STAGES - 1, 0))
     code.call_where(gone, "rates", code.row("%b", rows.next), fixed, last_slope)
-    asks = judge(code, rows.control, error, 5, turn, STIFF_STEPS)
-    return code.function("explicit_step", ["b"], result=code.as_number(asks))
+    return code.function("explicit_step", ["b"], result=asks)
 
 
 def _measure(
@@ -201,12 +198,11 @@ def _measure(
     The last two slopes are taken at two states at the same time, so that their difference shows the
     fastest rate (Shampine 1977).
     """
-    normed = [i for i, value in enumerate(atol) if value > 0.0]
     weights = error_weights(code, rows.now, rows.next, rows.control, atol)
     scaled = [code.mul(step, code.constant(weight)) for weight in ERROR_WEIGHTS]
     zero = code.constant(0.0)
     error, change, distance = zero, zero, zero
-    for i, weight in zip(normed, weights, strict=True):
+    for i, weight in weights:
         k = [code.load("%b", rows.slope(j, i)) for j in range(STAGES)]
         miss = code.mul(code.combine(zero, list(zip(scaled, k, strict=True))), weight)
         error = code.add(code.mul(miss, miss), error)
@@ -216,7 +212,7 @@ def _measure(
             dy = code.mul(dy, weight)
             change = code.add(code.mul(dk, dk), change)
             distance = code.add(code.mul(dy, dy), distance)
-    error = code.mul(error, code.constant(1.0 / len(normed)))
+    error = code.mul(error, code.constant(1.0 / sum(value > 0.0 for value in atol)))
     edge = code.mul(distance, code.constant(_STIFF_BEYOND**2))
     return error, code.above(code.mul(code.mul(step, step), change), edge)
 
