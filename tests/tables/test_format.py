@@ -91,6 +91,8 @@ def test_classes_and_grades_in_words():
     assert gvhd_grade(None) == "not recorded"
     assert words("car_t") == "CAR-T"
     assert words("this_graft") == "this graft"
+    assert words("no_active_gvhd") == "no active GVHD"
+    assert words("car_t_detectable") == "CAR-T detectable"
     assert sentence("infection_any") == "Infection any"
 
 

@@ -52,7 +52,7 @@ def draw_incidence(
         for place, curve in enumerate(curves):
             _draw(upper, curve, CYCLE[place % len(CYCLE)], LINES[place % len(LINES)], unit)
         upper.set_title(title)
-        upper.legend(loc="upper left" if _low(curves) else "lower right")
+        upper.legend(loc="upper left" if _room_at_upper_left(curves, last) else "lower right")
         if unit == 1.0:
             ticks = list(day_axis(upper, last, label=f"Days from {origin}"))
         else:
@@ -63,9 +63,10 @@ def draw_incidence(
     return figure
 
 
-def _low(curves: Sequence[CauseCurve]) -> bool:
-    ends = [float(c.estimate.incidence[c.estimate.causes.index(c.cause)][-1]) for c in curves]
-    return bool(max(ends) < 0.6)
+def _room_at_upper_left(curves: Sequence[CauseCurve], last: float) -> bool:
+    """Whether nothing reaches high in the left half of the axes."""
+    highest = [float(c.estimate.at([last / 2], c.cause).upper[0]) for c in curves]
+    return bool(np.nanmax([0.0, *highest]) < 0.65)
 
 
 def _draw(axes: Axes, curve: CauseCurve, colour: str, line: str, unit: float) -> None:

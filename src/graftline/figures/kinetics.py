@@ -12,6 +12,13 @@ from graftline.figures.theme import DOUBLE_COLUMN, new_figure, themed
 from graftline.trial import Trial, hsct_days
 
 _LOWEST_LIMITS = 3
+_NOT_PATIENTS = (
+    "HSCT",
+    "HSCT (median)",
+    "median",
+    "5th to 95th percentile",
+    "25th to 75th percentile",
+)
 _PANELS = {
     "car_t_qpcr": "CAR-T by qPCR (copies/\N{MICRO SIGN}g DNA)",
     "car_t_flow": "CAR-T by flow (cells/\N{MICRO SIGN}L)",
@@ -161,7 +168,8 @@ def _shared_legend(figure: Figure, panels: Sequence[Axes]) -> None:
     for axes in panels:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    if found:
-        figure.legend(
-            list(found.values()), list(found), loc="outside lower left", ncols=min(len(found), 6)
-        )
+    # patients by name, then what is not a patient
+    names = sorted(found, key=lambda name: (name in _NOT_PATIENTS, name))
+    if names:
+        handles = [found[name] for name in names]
+        figure.legend(handles, names, loc="outside lower left", ncols=min(len(names), 6))

@@ -25,6 +25,15 @@ _SCHEMA = {
 }
 _LEAST_GRADE = 3
 _INFUSIONS = {"car_t": "CAR-T", "hspc": "HSPC", "dli": "DLI"}
+_INDICATIONS = {
+    "crs": "CRS",
+    "icans": "ICANS",
+    "iec_hs": "IEC-HS",
+    "gvhd": "GVHD",
+    "gvhd_prophylaxis": "GVHD prophylaxis",
+    "cmv": "CMV",
+    "ebv": "EBV",
+}
 _EVENT_LANES = {
     "crs": "Toxicity",
     "icans": "Toxicity",
@@ -114,7 +123,7 @@ def _drugs(trial: Trial) -> pl.DataFrame:
             lane=pl.lit("Drugs"),
             text=pl.concat_str(
                 "drug",
-                pl.col("indication").str.replace_all("_", " ", literal=True),
+                pl.col("indication").replace(_INDICATIONS).str.replace_all("_", " ", literal=True),
                 separator=", ",
                 ignore_nulls=True,
             ),

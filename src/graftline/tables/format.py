@@ -1,6 +1,7 @@
 """The one place where numbers become text: rounding, percent, ranges, intervals, missing."""
 
 import math
+import re
 from decimal import ROUND_HALF_UP, Decimal
 
 MISSING = "not recorded"
@@ -118,12 +119,14 @@ def gvhd_grade(grade: float | None) -> str:
     return _ROMAN.get(int(grade), number(grade, digits=0))
 
 
-_WORDS = {"car_t": "CAR-T", "hspc": "HSPC", "dli": "DLI"}
+_ABBREVIATIONS = ("HSPC", "HSCT", "GVHD", "CRS", "ICANS", "CMV", "EBV", "DLI", "MRD", "CD7")
+_ABBREVIATED = re.compile(rf"\b({'|'.join(_ABBREVIATIONS)})\b", re.IGNORECASE)
 
 
 def words(label: str) -> str:
     """A recorded class as a reader expects it: no underscores, abbreviations as printed."""
-    return _WORDS.get(label, label.replace("_", " "))
+    opened = re.sub(r"\bcar t\b", "CAR-T", label.replace("_", " "))
+    return _ABBREVIATED.sub(lambda found: found[0].upper(), opened)
 
 
 def sentence(identifier: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from graftline.tables.format import count, number
+from graftline.tables.format import count, number, words
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 
 LISTING_LIMIT = 60
@@ -92,7 +92,7 @@ def gate_patient_table(criteria: pl.DataFrame) -> ReportTable:
             found.get((patient, day, one, criterion), "unknown") for one, criterion, _ in ids.rows()
         ]
         rows.append(TableRow(tuple(cells)))
-    notes = [f"{_open(criterion)}: {text}." for _, criterion, text in ids.rows() if text]
+    notes = ["; ".join(f"{words(name)}: {text}" for _, name, text in ids.rows() if text) + "."]
     if decisions.height > LISTING_LIMIT:
         notes.insert(0, f"The first {LISTING_LIMIT} of {decisions.height} decisions.")
     return ReportTable(
@@ -101,7 +101,7 @@ def gate_patient_table(criteria: pl.DataFrame) -> ReportTable:
         (
             TableColumn("Patient", "left"),
             TableColumn("Decision", unit="day"),
-            *(TableColumn(_open(c), "left") for _, c, _ in ids.rows()),
+            *(TableColumn(words(c), "left") for _, c, _ in ids.rows()),
         ),
         tuple(rows),
         criteria,
@@ -114,9 +114,9 @@ def patient_gate_table(patient: str, criteria: pl.DataFrame) -> ReportTable | No
     rows = tuple(
         TableRow(
             (
-                row["text"] or _open(row["criterion"]),
+                row["text"] or words(row["criterion"]),
                 row["met"],
-                _open(row["observed"] or ""),
+                words(row["observed"] or ""),
                 row["record"] or "",
             ),
             f"{_LISTS.get(row['list'], 'Gate')}, decision on day "
@@ -159,7 +159,3 @@ def dose_check_table(checks: pl.DataFrame) -> ReportTable:
         .select("patient", **once)
     )
     return criteria_table(rows, id="dose-checks", title="Dose and order checks")
-
-
-def _open(words: str) -> str:
-    return words.replace("_", " ")

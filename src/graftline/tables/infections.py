@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from graftline.tables.format import number, sentence
+from graftline.tables.format import number, sentence, words
 from graftline.tables.layout import statistics_table
 from graftline.tables.rule_summary import RuleLine, summarise_rules
 from graftline.tables.value import ReportTable, TableColumn, plain_rows
@@ -55,5 +55,6 @@ def infection_density_table(density: pl.DataFrame) -> ReportTable:
 
 def _texts(values: pl.Series) -> list[str]:
     if values.dtype.is_float():
-        return [number(v, digits=2) for v in values]
-    return ["" if v is None else str(v).replace("_", " ") for v in values]
+        whole = bool((values.drop_nulls() == values.drop_nulls().round(0)).all())
+        return [number(v, digits=0 if whole else 2) for v in values]
+    return ["" if v is None else words(str(v)) for v in values]
