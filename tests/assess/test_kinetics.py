@@ -151,7 +151,7 @@ def test_everybody_infused_has_every_answer():
     assert set(results["reason"]) == {"no_records"}
 
 
-@settings(deadline=None, max_examples=4, derandomize=True)
+@settings(deadline=None, max_examples=2, derandomize=True)
 @given(
     st.lists(
         st.lists(

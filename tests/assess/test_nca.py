@@ -208,7 +208,7 @@ COURSE = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(deadline=None, max_examples=25, derandomize=True)
 @given(COURSE)
 def test_half_life_agrees_with_regressions_one_by_one(course):
     """Golden: scipy.stats.linregress over every tail, chosen by the published rule."""
@@ -237,7 +237,7 @@ def test_half_life_agrees_with_regressions_one_by_one(course):
         assert row["reason_half_life"] == "poor_fit"
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(deadline=None, max_examples=25, derandomize=True)
 @given(COURSE)
 def test_area_agrees_with_a_loop(course):
     """Property: the textbook rule written as a loop over one profile."""
@@ -258,7 +258,7 @@ def test_area_agrees_with_a_loop(course):
     assert row["auc"] == pytest.approx(area, rel=1e-9)
 
 
-@settings(deadline=None, max_examples=20, derandomize=True)
+@settings(deadline=None, max_examples=8, derandomize=True)
 @given(COURSE, st.floats(0.01, 100))
 def test_units_convert_first_or_last(course, factor):
     """Law: scaling the concentrations scales Cmax and AUC and leaves times alone."""
