@@ -59,7 +59,8 @@ def _gate_panel(axes: Axes, gated: GatedSample, gate: Gate) -> None:
                 axes.axvline(edge, color=VERMILION)
         return
     extent = [_span(v) for v in values]
-    counts, x, y = np.histogram2d(*values, bins=128, range=extent)
+    first, second = values
+    counts, x, y = np.histogram2d(first, second, bins=128, range=np.array(extent))
     shown = np.where(counts > 0, np.log1p(counts), np.nan)
     axes.pcolormesh(x, y, shown.T, cmap="viridis", rasterized=True)
     axes.add_patch(_outline(gate, axes))

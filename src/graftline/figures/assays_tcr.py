@@ -32,6 +32,7 @@ _MEASURES = {
     "inverse_simpson": "Diversity (inverse Simpson, clones)",
     "estimate": "Value at the common depth",
 }
+_OVERLAPS = {"morisita_horn": "Morisita-Horn", "jaccard": "Jaccard", "f": "F", "f2": "F2"}
 _BANDS = (VERMILION, ORANGE, SKY, LIGHT)
 
 
@@ -152,6 +153,7 @@ def draw_rarefaction(spectra: Mapping[str, Spectrum], *, points: int = 40) -> Fi
             curve = rarefaction_curve(spectrum, depths=depths.tolist())
             style = ("-", "--", ":")[n // len(CYCLE) % 3]
             axes.plot(depths, curve, style, color=CYCLE[n % len(CYCLE)], label=name)
+        axes.locator_params(axis="x", nbins=5)
         axes.set_xlabel("Reads")
         axes.set_ylabel("Clones expected")
         axes.set_xlim(left=0)
@@ -160,12 +162,17 @@ def draw_rarefaction(spectra: Mapping[str, Spectrum], *, points: int = 40) -> Fi
     return figure
 
 
-def draw_overlap(table: pl.DataFrame, *, measure: str = "morisita_horn") -> Figure:
-    """Overlap of all pairs of samples as a heat map with its numbers."""
-    names = pl.concat([table["sample_a"], table["sample_b"]]).unique().sort().to_list()
+def draw_overlap(
+    table: pl.DataFrame, *, measure: str = "morisita_horn", samples: Sequence[str] | None = None
+) -> Figure:
+    """Overlap of all pairs of samples as a heat map with its numbers, in the order given."""
+    found = pl.concat([table["sample_a"], table["sample_b"]]).unique().sort().to_list()
+    names = list(samples or found)
     matrix = np.full((len(names), len(names)), np.nan)
     for a, b, value in table.select("sample_a", "sample_b", measure).iter_rows():
-        matrix[names.index(b), names.index(a)] = value
+        if a in names and b in names:
+            first, second = sorted((names.index(a), names.index(b)))
+            matrix[second, first] = value
     top = float(np.nanmax(matrix)) or 1.0
     with themed():
         side = 1.2 + 0.42 * len(names)
@@ -179,7 +186,7 @@ def draw_overlap(table: pl.DataFrame, *, measure: str = "morisita_horn") -> Figu
                 colour = "white" if value < 0.6 * top else BLACK
                 text = f"{value:.2f}" if value >= 0.01 or value == 0 else f"{value:.0e}"
                 axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=5.5)
-        figure.colorbar(image, ax=axes, label=measure.replace("_", "-").capitalize(), shrink=0.8)
+        figure.colorbar(image, ax=axes, label=_OVERLAPS.get(measure, measure), shrink=0.8)
     return figure
 
 
