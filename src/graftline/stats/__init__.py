@@ -1,9 +1,39 @@
 """Statistics of trials: arrays in, small typed results out. Knows no medicine."""
 
+from graftline.stats.aalen_johansen import (
+    CumulativeIncidence,
+    IncidenceAt,
+    cumulative_incidence,
+    incidence_by_group,
+)
 from graftline.stats.bands import (
     SurvivalBand,
     survival_band,
 )
+from graftline.stats.cause_specific import CauseSpecificFit, cause_specific_cox
+from graftline.stats.censoring_weights import FineGrayRows, fine_gray_rows
+from graftline.stats.chi_square import ChiSquare
+from graftline.stats.concordance import Concordance, cox_concordance
+from graftline.stats.cox import CoxFit, cox
+from graftline.stats.cox_baseline import PredictedSurvival, predict_survival
+from graftline.stats.cox_likelihood import (
+    FitError,
+    NotConvergedError,
+    SeparationError,
+    SingularInformationError,
+)
+from graftline.stats.cox_residuals import (
+    SchoenfeldResiduals,
+    cox_score_residuals,
+    deviance_residuals,
+    dfbeta_residuals,
+    martingale_residuals,
+    schoenfeld_residuals,
+)
+from graftline.stats.design import Design, design_matrix
+from graftline.stats.fine_gray import FineGrayFit, fine_gray
+from graftline.stats.firth import FirthCoxFit, firth_cox
+from graftline.stats.gray import GrayTest, gray_test
 from graftline.stats.immortal_time import (
     ImmortalTimeError,
     SurvivalComparison,
@@ -28,6 +58,32 @@ from graftline.stats.logrank import (
     logrank_trend,
 )
 from graftline.stats.mantel_byar import mantel_byar
+from graftline.stats.multistate import (
+    LengthOfStay,
+    StateOccupation,
+    TransitionHazards,
+    TransitionProbabilities,
+    expected_length_of_stay,
+    state_occupation,
+    transition_hazards,
+    transition_probabilities,
+)
+from graftline.stats.multistate_cox import (
+    MarkovCheck,
+    PredictedStates,
+    markov_check,
+    predict_states,
+    transition_cox,
+)
+from graftline.stats.multistate_data import (
+    StateModel,
+    Stays,
+    TransitionCounts,
+    count_transitions,
+    state_model,
+    stays_from_rows,
+    stays_from_wide,
+)
 from graftline.stats.nelson_aalen import (
     NelsonAalen,
     fleming_harrington,
@@ -60,6 +116,7 @@ from graftline.stats.sample_size import (
     two_arm_power,
     two_stage_designs,
 )
+from graftline.stats.schoenfeld import ProportionalHazardsTest, proportional_hazards_test
 from graftline.stats.simon_makuch import (
     SimonMakuch,
     simon_makuch,
@@ -81,34 +138,76 @@ from graftline.stats.switching import (
 )
 
 __all__ = [
+    "CauseSpecificFit",
+    "ChiSquare",
+    "Concordance",
+    "CoxFit",
+    "CumulativeIncidence",
+    "Design",
+    "FineGrayFit",
+    "FineGrayRows",
+    "FirthCoxFit",
+    "FitError",
+    "GrayTest",
     "ImmortalTimeError",
+    "IncidenceAt",
     "KaplanMeier",
     "Landmark",
     "LandmarkRows",
+    "LengthOfStay",
     "LogRank",
+    "MarkovCheck",
     "NelsonAalen",
+    "NotConvergedError",
     "PermutationTest",
+    "PredictedStates",
+    "PredictedSurvival",
     "Proportion",
+    "ProportionalHazardsTest",
     "Quantile",
     "RestrictedMean",
     "RestrictedMeanDifference",
+    "SchoenfeldResiduals",
+    "SeparationError",
     "SimonMakuch",
     "SingleArmDesign",
+    "SingularInformationError",
+    "StateModel",
+    "StateOccupation",
     "StatsInputError",
+    "Stays",
     "StoppingRule",
     "SurvivalAt",
     "SurvivalBand",
     "SurvivalComparison",
     "SwitchRows",
+    "TransitionCounts",
+    "TransitionHazards",
+    "TransitionProbabilities",
     "TrendTest",
     "TwoStageDesign",
     "bayesian_stopping_rule",
     "beta_binomial",
     "binomial_p_value",
+    "cause_specific_cox",
     "clopper_pearson",
     "compare_survival",
+    "count_transitions",
+    "cox",
+    "cox_concordance",
+    "cox_score_residuals",
+    "cumulative_incidence",
+    "design_matrix",
+    "deviance_residuals",
+    "dfbeta_residuals",
     "exact_logrank",
+    "expected_length_of_stay",
+    "fine_gray",
+    "fine_gray_rows",
+    "firth_cox",
     "fleming_harrington",
+    "gray_test",
+    "incidence_by_group",
     "kaplan_meier",
     "km_by_group",
     "landmark_analysis",
@@ -116,19 +215,32 @@ __all__ = [
     "logrank",
     "logrank_trend",
     "mantel_byar",
+    "markov_check",
+    "martingale_residuals",
     "mid_p",
     "nelson_aalen",
     "pocock_stopping_rule",
+    "predict_states",
+    "predict_survival",
+    "proportional_hazards_test",
     "refuse_immortal_time",
     "restricted_mean",
     "restricted_mean_difference",
     "reverse_kaplan_meier",
+    "schoenfeld_residuals",
     "simon_makuch",
     "single_arm_design",
     "single_arm_power",
+    "state_model",
+    "state_occupation",
+    "stays_from_rows",
+    "stays_from_wide",
     "stopping_characteristics",
     "survival_band",
     "switch_rows",
+    "transition_cox",
+    "transition_hazards",
+    "transition_probabilities",
     "two_arm_power",
     "two_stage_designs",
     "wilson",
