@@ -1,7 +1,7 @@
 """The worked examples of the documentation, run as they are printed.
 
-Every ``python`` block of a page runs in one namespace, from top to bottom. A block with ``>>>`` is a
-doctest, its printed results are compared; any other block is run, its assertions must hold.
+Every ``python`` block of a page runs in one namespace, from top to bottom. A block with ``>>>`` is
+a doctest, its printed results are compared; any other block is run, its assertions must hold.
 """
 
 import doctest

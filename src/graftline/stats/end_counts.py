@@ -7,11 +7,15 @@ from numpy.typing import NDArray
 
 from graftline.stats.event_counts import FloatArray, count_events
 from graftline.stats.inputs import StatsInputError, SurvivalData
+from graftline.stats.subject_rows import continuing
 
 
 @dataclass(frozen=True, slots=True)
 class EndCounts:
-    """One value per distinct end, weighted where weights were given; nobody ends unseen."""
+    """One value per distinct end of a row, weighted where weights were given.
+
+    With subjects, ``censored`` counts those who do not go on in another row.
+    """
 
     time: FloatArray
     at_risk: FloatArray
@@ -25,7 +29,10 @@ def count_ends(data: SurvivalData) -> EndCounts:
     ends = counts.events[0] + counts.censored > 0.0
     events = counts.events[0][ends]
     at_risk = _without_dust(counts.at_risk[ends], events)
-    return EndCounts(counts.time[ends], at_risk, events, counts.censored[ends])
+    censored = counts.censored[ends]
+    if data.subject is not None:
+        censored = censored - _going_on(data, counts.time[ends])
+    return EndCounts(counts.time[ends], at_risk, events, censored)
 
 
 def product_limit(at_risk: FloatArray, events: FloatArray) -> FloatArray:
@@ -44,6 +51,14 @@ def observed_from(data: SurvivalData, start_time: float | None) -> SurvivalData:
             f"  expected a time no later than {data.time.max():g}"
         )
     return data.only(later)
+
+
+def _going_on(data: SurvivalData, time: FloatArray) -> FloatArray:
+    """How many of the rows that end at each time are gone on with by their subject."""
+    rows = np.flatnonzero(continuing(data))
+    place = np.searchsorted(time, data.time[rows], side="right") - 1
+    weights = None if data.weights is None else data.weights[rows]
+    return np.bincount(place, weights, time.size).astype(np.float64)
 
 
 def _without_dust(at_risk: FloatArray, events: FloatArray) -> FloatArray:

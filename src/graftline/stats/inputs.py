@@ -21,7 +21,7 @@ class SurvivalData:
     """Checked arrays of equal length, rows of weight zero left out.
 
     ``event`` is 0 for censored and 1 for the event; ``group`` and ``stratum`` are places in the
-    sorted ``labels`` and ``strata_labels``.
+    sorted ``labels`` and ``strata_labels``, ``subject`` a number for each subject.
     """
 
     time: FloatArray
@@ -32,6 +32,7 @@ class SurvivalData:
     labels: tuple[object, ...]
     stratum: IntArray | None
     strata_labels: tuple[object, ...]
+    subject: IntArray | None = None
 
     def only(self, rows: NDArray[np.bool_] | IntArray) -> "SurvivalData":
         """The rows chosen."""
@@ -43,6 +44,7 @@ class SurvivalData:
             weights=None if self.weights is None else self.weights[rows],
             group=None if self.group is None else self.group[rows],
             stratum=None if self.stratum is None else self.stratum[rows],
+            subject=None if self.subject is None else self.subject[rows],
         )
 
 
@@ -101,8 +103,9 @@ def survival_data(
         "status", (codes != 0.0) & (codes != 1.0), codes, "0 (censored) or 1 (event)", problems
     )
     _check_weights(case, problems)
-    if subjects is not None and entries is not None:
-        check_overlaps(subjects, entries, times, problems)
+    if subjects is not None:
+        starts = np.zeros(times.size) if entries is None else entries
+        check_overlaps(subjects, starts, times, problems)
     if groups is not None and len(labels) < groups_needed and times.size > 0:
         problems.append(
             f"group: found one level ({labels[0]!r})\n  expected at least {groups_needed} groups "
@@ -110,7 +113,7 @@ def survival_data(
         )
     raise_problems(problems)
     event = codes.astype(np.int64)
-    data = SurvivalData(times, event, entries, case, groups, labels, levels, level_labels)
+    data = SurvivalData(times, event, entries, case, groups, labels, levels, level_labels, subjects)
     if case is not None and np.any(case == 0.0):
         data = data.only(case > 0.0)
     if data.time.size == 0:

@@ -20,6 +20,7 @@ from graftline.stats.inputs import (
     survival_data,
 )
 from graftline.stats.probability_interval import INTERVALS, IntervalType, probability_interval
+from graftline.stats.subject_rows import joined
 from graftline.stats.survival_curve import KaplanMeier
 from graftline.stats.survival_jackknife import survival_jackknife
 
@@ -33,6 +34,7 @@ def kaplan_meier(
     *,
     entry: ArrayLike | None = None,
     weights: ArrayLike | None = None,
+    subject: ArrayLike | None = None,
     interval: IntervalType = "log-log",
     level: float = 0.95,
     variance: SurvivalVariance | None = None,
@@ -51,13 +53,16 @@ def kaplan_meier(
         risk at t means entry < t <= time.
     weights : array (n), optional
         Case weights; whole weights equal repetition.
+    subject : array (n), optional
+        Whose row it is, where a subject has several: they must not overlap, and a row that is gone
+        on with is not counted as censored.
     interval : {"log-log", "log", "plain", "logit", "arcsin", "cloglog"}
         Scale of the pointwise interval.
     level : float
         Confidence level.
     variance : {"greenwood", "robust"}, optional
-        Greenwood's, or the infinitesimal jackknife with every row for itself. By default robust
-        if a weight is not whole, as R's survfit decides.
+        Greenwood's, or the infinitesimal jackknife over subjects (rows, without them). By default
+        robust if a weight is not whole, as R's survfit decides.
     lower_limit : {"usual", "modified", "peto"}
         Lower limits that admit how few are left: "modified" uses the number at risk now instead of
         that at the last event, "peto" the effective number of Peto.
@@ -74,7 +79,7 @@ def kaplan_meier(
     R: ``survfit(Surv(time, status) ~ 1, conf.type=interval, conf.int=level)``, with
     ``Surv(entry, time, status)`` where there is an ``entry``.
     """
-    data = survival_data(time, status, entry=entry, weights=weights)
+    data = survival_data(time, status, entry=entry, weights=weights, subject=subject)
     return estimate_survival(
         data,
         interval=interval,
@@ -92,6 +97,7 @@ def km_by_group(
     *,
     entry: ArrayLike | None = None,
     weights: ArrayLike | None = None,
+    subject: ArrayLike | None = None,
     interval: IntervalType = "log-log",
     level: float = 0.95,
     variance: SurvivalVariance | None = None,
@@ -107,7 +113,7 @@ def km_by_group(
     StatsInputError
         As `kaplan_meier`, and where a group label is missing.
     """
-    data = survival_data(time, status, entry=entry, weights=weights, group=group)
+    data = survival_data(time, status, entry=entry, weights=weights, group=group, subject=subject)
     assert data.group is not None
     if variance is None:
         variance = _default_variance(data)
@@ -143,7 +149,7 @@ def estimate_survival(
     at_risk, events = counts.at_risk, counts.events
     survival = product_limit(at_risk, events)
     if (variance or _default_variance(data)) == "robust":
-        std_error = survival_jackknife(data, counts.time, at_risk, events, survival)
+        std_error = survival_jackknife(joined(data), counts.time, at_risk, events, survival)
     else:
         std_error = _greenwood(at_risk, events, survival)
     lower, upper = probability_interval(survival, std_error, interval, level)

@@ -113,6 +113,7 @@ def logrank(
     entry: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     strata: ArrayLike | None = None,
+    subject: ArrayLike | None = None,
     weighting: Weighting = "logrank",
     rho: float = 0.0,
     gamma: float = 0.0,
@@ -132,6 +133,8 @@ def logrank(
         Whole numbers: how many patients the row stands for.
     strata : array (n), optional
         The test compares groups within each stratum and adds up.
+    subject : array (n), optional
+        Whose row it is, where a subject has several: they must not overlap.
     weighting : {"logrank", "gehan", "tarone-ware", "fleming-harrington"}
         Weight of an event time: 1; the number at risk r; its square root; or
         S(t-)^rho (1 - S(t-))^gamma with S the Kaplan-Meier curve of the stratum's groups together.
@@ -148,7 +151,7 @@ def logrank(
     R: ``survdiff(Surv(time, status) ~ group + strata(strata), rho=rho)``. A group never at risk at
     an event time takes no part; degrees of freedom are the rank of the variance.
     """
-    data = _checked(time, status, group, entry, weights, strata)
+    data = _checked(time, status, group, entry, weights, strata, subject)
     check_weighting(weighting, rho, gamma)
     totals = _compare(data, weighting, rho, gamma)
     chi_square, df = _quadratic_form(totals.score, totals.variance, totals.expected)
@@ -253,9 +256,17 @@ def _checked(
     entry: ArrayLike | None,
     weights: ArrayLike | None,
     strata: ArrayLike | None,
+    subject: ArrayLike | None = None,
 ) -> SurvivalData:
     data = survival_data(
-        time, status, entry=entry, weights=weights, group=group, strata=strata, groups_needed=2
+        time,
+        status,
+        entry=entry,
+        weights=weights,
+        group=group,
+        strata=strata,
+        subject=subject,
+        groups_needed=2,
     )
     if has_fractions(data.weights):
         raise StatsInputError(
