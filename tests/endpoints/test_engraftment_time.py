@@ -23,6 +23,7 @@ def test_counts_never_low_give_no_day():
     assert one("neutrophil_engraftment", rows=[never]) is None
 
 
-def test_engraftment_on_an_unknown_day_is_left_out():
+def test_engraftment_on_an_unknown_day_has_no_time():
     # Hu 2024 states who engrafted, not when: the day is the whole point of the curve
-    assert one("neutrophil_engraftment", rows=[ENGRAFTED | {"value": None, "day": None}]) is None
+    row = one("neutrophil_engraftment", rows=[ENGRAFTED | {"value": None, "day": None}])
+    assert (row["status"], row["time_days"]) == (1, None)

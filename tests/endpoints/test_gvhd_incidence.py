@@ -68,11 +68,11 @@ def test_gvhd_before_hspc_is_not_this_endpoint():
     assert row["status"] == 0
 
 
-def test_unknown_day_is_the_middle_of_what_is_possible_and_assumed():
+def test_an_event_on_an_unknown_day_is_counted_without_a_time():
     # known only: grade 2 after HSPC and by day 100
     rows = [YES | {"value": 2.0, "day": None}]
     row = one("acute_gvhd_2_4", rows=rows, details={"acute_gvhd_course": acute("A", (None, 2))})
-    assert (row["status"], row["time_days"], row["assumed"]) == (1, 50.0, True)
+    assert (row["status"], row["time_days"], row["assumed"]) == (1, None, True)
 
 
 def test_no_record_of_gvhd_is_not_no_gvhd():

@@ -60,7 +60,8 @@ def derive_endpoint(
     -------
     DataFrame [patient, endpoint, origin, entry_days, time_days, status, cause, assumed], sorted
         ``status`` 0 censored, 1 event of interest, 2, 3, ... competing, named by ``cause``. Events
-        on the day of origin or entry get half a day.
+        on the day of origin or entry get half a day. ``time_days`` null: the event happened on a
+        day nobody states; the endpoint is a proportion then, and no curve may be drawn.
 
     Raises
     ------

@@ -16,8 +16,8 @@ from graftline.trial import Trial
 def engraftment(people: pl.DataFrame, trial: Trial, assessed: Answers, *, rule: str) -> Happenings:
     """Engraftment by one rule (1), against death (2) and a second graft or DLI (3).
 
-    Patients whose counts were never low, those without counts, and those who engrafted on a day
-    nobody states are not evaluable: no day is invented for a curve whose point is the day.
+    Patients whose counts were never low and those without counts are not evaluable. Who engrafted
+    on a day nobody states is counted without a time.
 
     Parameters
     ----------
@@ -37,12 +37,8 @@ def engraftment(people: pl.DataFrame, trial: Trial, assessed: Answers, *, rule: 
         answers_to(assessed, rule)
         .filter(pl.col("state") == "yes")
         .join(people.select("patient", "hsct_day"), on="patient", how="inner", validate="1:1")
-        .select("patient", "assumed", at=day + pl.col("hsct_day"), undated=day.is_null())
+        .select("patient", "assumed", at=day + pl.col("hsct_day"))
     )
-    undated = engrafted.filter("undated").select(
-        "patient", reason=pl.lit(f"{rule}: day unknown", pl.String)
-    )
-    engrafted = engrafted.filter(~pl.col("undated"))
     return Happenings(
         pl.concat(
             [
@@ -51,5 +47,5 @@ def engraftment(people: pl.DataFrame, trial: Trial, assessed: Answers, *, rule: 
                 event_rows(later_grafts(trial), status=3, cause="second graft or DLI"),
             ]
         ),
-        pl.concat([without_records(people, assessed, rule, also=("never_below",)), undated]),
+        without_records(people, assessed, rule, also=("never_below",)),
     )

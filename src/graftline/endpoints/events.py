@@ -27,12 +27,14 @@ class Happenings:
     is the event of interest, higher numbers compete; ``at`` null is an event on an unknown day;
     ``ends_risk_before`` says that the event before the origin leaves nobody at risk. On one day
     the lowest status counts, then the cause first in ``order``. ``not_evaluable`` is
-    [patient, reason].
+    [patient, reason]. ``rules_out`` names competing events after which the event of interest
+    cannot be: on an unknown day they take the time from their patient too.
     """
 
     events: pl.DataFrame
     not_evaluable: pl.DataFrame
     order: tuple[str, ...] = ()
+    rules_out: tuple[str, ...] = ()
 
 
 def event_rows(
@@ -132,25 +134,15 @@ def first_events(
     Returns
     -------
     DataFrame [patient, entry_days, time_days, status, cause, assumed, left_out], sorted
-        ``left_out`` says why a patient has no time: event before the origin, event or censoring
-        before entry. An event on an unknown day takes the middle of origin and end of follow-up
-        (or horizon), and is assumed.
+        ``left_out`` says why a patient is left out: event before the origin, event or censoring
+        before entry. An event of interest on an unknown day has ``time_days`` null: it can be
+        counted, but no curve may be drawn. A competing event on an unknown day ends nobody's
+        risk; ``assumed`` marks the patient.
     """
-    limit = pl.col("end_day")
-    if horizon_days is not None:
-        limit = pl.min_horizontal("end_day", pl.col("origin_day") + horizon_days)
-    events = (
-        happened.events.join(
-            at_risk.select("patient", "origin_day", "end_day"),
-            on="patient",
-            how="inner",
-            validate="m:1",
-        )
-        .with_columns(undated=pl.col("at").is_null())
-        .with_columns(at=pl.coalesce("at", (pl.col("origin_day") + limit) / 2))
-        .with_columns(assumed=pl.col("assumed") | pl.col("undated"))
-        .drop_nulls("at")
+    known = happened.events.join(
+        at_risk.select("patient", "origin_day"), on="patient", how="inner", validate="m:1"
     )
+    events = known.drop_nulls("at")
     before = pl.col("at") < pl.col("origin_day")
     barred = events.filter(before & pl.col("ends_risk_before")).select("patient").unique()
     order = {cause: rank for rank, cause in enumerate(happened.order)}
@@ -164,7 +156,35 @@ def first_events(
     rows = at_risk.join(first, on="patient", how="left", validate="1:1").join(
         barred.with_columns(barred=pl.lit(value=True)), on="patient", how="left", validate="1:1"
     )
-    return _clocked(rows, horizon_days).sort("patient")
+    return _undated(_clocked(rows, horizon_days), known, happened.rules_out).sort("patient")
+
+
+def _undated(rows: pl.DataFrame, events: pl.DataFrame, rules_out: tuple[str, ...]) -> pl.DataFrame:
+    """Take the time from patients whose event has no day; mark an undated competing event."""
+    undated = events.filter(pl.col("at").is_null())
+    decisive = (pl.col("status") == 1) | pl.col("cause").is_in(rules_out)
+    of_interest = (
+        undated.filter(decisive)
+        .sort("patient", "status", "cause")
+        .unique("patient", keep="first", maintain_order=True)
+        .select("patient", undated_status="status", undated_cause="cause")
+    )
+    competing = undated.filter(pl.col("status") > 1).select("patient", other=pl.lit(value=True))
+    # somebody with a dated event of interest too has a first event all the same
+    hidden = pl.col("undated_cause").is_not_null() & (
+        (pl.col("status") != 1) | (pl.col("undated_status") > 1)
+    )
+    return (
+        rows.join(of_interest, on="patient", how="left", validate="1:1")
+        .join(competing.unique("patient"), on="patient", how="left", validate="1:1")
+        .with_columns(
+            time_days=pl.when(~hidden).then("time_days"),
+            cause=pl.when(hidden).then("undated_cause").otherwise("cause"),
+            assumed=pl.col("assumed") | hidden | pl.col("other").fill_null(value=False),
+            status=pl.when(hidden).then("undated_status").otherwise("status"),
+        )
+        .drop("undated_status", "undated_cause", "other")
+    )
 
 
 def _clocked(rows: pl.DataFrame, horizon_days: float | None) -> pl.DataFrame:

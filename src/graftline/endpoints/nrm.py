@@ -28,4 +28,6 @@ def non_relapse_mortality(people: pl.DataFrame, trial: Trial, assessed: Answers)
     )
     events = pl.concat([other.events.filter(pl.col("status") == 1), died])
     exchanged = events.with_columns(status=(3 - pl.col("status")).cast(pl.Int32))
-    return Happenings(exchanged, other.not_evaluable, other.order)
+    return Happenings(
+        exchanged, other.not_evaluable, other.order, rules_out=("relapse", "progression")
+    )
