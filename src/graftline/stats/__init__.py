@@ -10,12 +10,27 @@ from graftline.stats.bands import (
     SurvivalBand,
     survival_band,
 )
-from graftline.stats.cause_specific import CauseSpecificFit, cause_specific_cox
-from graftline.stats.censoring_weights import FineGrayRows, fine_gray_rows
+from graftline.stats.cause_specific import (
+    CauseSpecificFit,
+    cause_specific_cox,
+)
+from graftline.stats.censoring_weights import (
+    FineGrayRows,
+    fine_gray_rows,
+)
 from graftline.stats.chi_square import ChiSquare
-from graftline.stats.concordance import Concordance, cox_concordance
-from graftline.stats.cox import CoxFit, cox
-from graftline.stats.cox_baseline import PredictedSurvival, predict_survival
+from graftline.stats.concordance import (
+    Concordance,
+    cox_concordance,
+)
+from graftline.stats.cox import (
+    CoxFit,
+    cox,
+)
+from graftline.stats.cox_baseline import (
+    PredictedSurvival,
+    predict_survival,
+)
 from graftline.stats.cox_likelihood import (
     FitError,
     NotConvergedError,
@@ -30,10 +45,22 @@ from graftline.stats.cox_residuals import (
     martingale_residuals,
     schoenfeld_residuals,
 )
-from graftline.stats.design import Design, design_matrix
-from graftline.stats.fine_gray import FineGrayFit, fine_gray
-from graftline.stats.firth import FirthCoxFit, firth_cox
-from graftline.stats.gray import GrayTest, gray_test
+from graftline.stats.design import (
+    Design,
+    design_matrix,
+)
+from graftline.stats.fine_gray import (
+    FineGrayFit,
+    fine_gray,
+)
+from graftline.stats.firth import (
+    FirthCoxFit,
+    firth_cox,
+)
+from graftline.stats.gray import (
+    GrayTest,
+    gray_test,
+)
 from graftline.stats.immortal_time import (
     ImmortalTimeError,
     SurvivalComparison,
@@ -116,7 +143,10 @@ from graftline.stats.sample_size import (
     two_arm_power,
     two_stage_designs,
 )
-from graftline.stats.schoenfeld import ProportionalHazardsTest, proportional_hazards_test
+from graftline.stats.schoenfeld import (
+    ProportionalHazardsTest,
+    proportional_hazards_test,
+)
 from graftline.stats.simon_makuch import (
     SimonMakuch,
     simon_makuch,

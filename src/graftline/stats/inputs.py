@@ -106,18 +106,18 @@ def survival_data(
     if subjects is not None:
         starts = np.zeros(times.size) if entries is None else entries
         check_overlaps(subjects, starts, times, problems)
-    if groups is not None and len(labels) < groups_needed and times.size > 0:
-        problems.append(
-            f"group: found one level ({labels[0]!r})\n  expected at least {groups_needed} groups "
-            "to compare"
-        )
     raise_problems(problems)
     event = codes.astype(np.int64)
     data = SurvivalData(times, event, entries, case, groups, labels, levels, level_labels, subjects)
     if case is not None and np.any(case == 0.0):
-        data = data.only(case > 0.0)
+        data = _without_empty_groups(data.only(case > 0.0))
     if data.time.size == 0:
         raise StatsInputError("time: found no rows\n  expected at least one patient")
+    if groups is not None and len(data.labels) < groups_needed:
+        raise StatsInputError(
+            f"group: found one level ({data.labels[0]!r})\n  expected at least {groups_needed} "
+            "groups to compare"
+        )
     return data
 
 
@@ -265,6 +265,16 @@ def _labels(
     name: str, values: ArrayLike | None, problems: list[str]
 ) -> tuple[IntArray | None, tuple[object, ...]]:
     return (None, ()) if values is None else label_places(name, values, problems)
+
+
+def _without_empty_groups(data: SurvivalData) -> SurvivalData:
+    """Labels whose rows all had weight zero are no groups."""
+    if data.group is None:
+        return data
+    present = np.bincount(data.group, minlength=len(data.labels)) > 0
+    places = (np.cumsum(present) - 1)[data.group]
+    labels = tuple(label for label, kept in zip(data.labels, present.tolist(), strict=True) if kept)
+    return replace(data, group=places, labels=labels)
 
 
 def _label_series(name: str, values: ArrayLike) -> pl.Series:

@@ -120,8 +120,6 @@ def km_by_group(
     curves: dict[object, KaplanMeier] = {}
     for place, label in enumerate(data.labels):
         members = data.group == place
-        if not np.any(members):
-            continue
         curves[label] = estimate_survival(
             data.only(members),
             interval=interval,

@@ -165,13 +165,13 @@ def _reached(value: float) -> str:
 
 def _crossing(time: FloatArray, rise: FloatArray, p: float, start: float) -> float:
     """Time at which a curve rising from 0 at ``start`` reaches ``p``."""
-    if p == 0.0:
-        return start
     times = np.concatenate(([start], time))
     heights = np.concatenate(([0.0], rise))
     # Each height counts at the first time it is reached, so a flat stretch ends at the next rise.
     known = np.flatnonzero(~np.isnan(heights))
     levels, first = np.unique(heights[known], return_index=True)
+    if p == 0.0:
+        return start if levels.size > 1 else float("nan")
     reached_at = times[known][first]
     begin = np.searchsorted(levels, p - QUANTILE_TOLERANCE, side="left")
     if begin == levels.size:
