@@ -91,7 +91,7 @@ def test_equals_survfit(entry, variance):
 
 @pytest.mark.parametrize("entry", entries("cuminc_greenwood"), ids=str)
 def test_equals_mstate_etm_and_prodlim(entry):
-    """R: mstate::Cuminc, etm::etmCIF (log(-log(1 - F)) limits), prodlim: Greenwood-type variance."""
+    """R: mstate::Cuminc, etm::etmCIF (log-log limits of 1 - F), prodlim: Greenwood-type."""
     r = entry.result
     if "etm" in entry.id:
         found = estimates(entry, variance="greenwood", interval="cloglog")["1"]
@@ -268,11 +268,11 @@ class TestErrors:
             cumulative_incidence(*arguments)
 
     def test_unknown_code(self):
-        with pytest.raises(StatsInputError, match="status: found 3.0 in row 1"):
+        with pytest.raises(StatsInputError, match=r"status: found 3\.0 in row 1"):
             cumulative_incidence([1, 2], [1, 3], causes=(1, 2))
 
     def test_stop_before_entry(self):
-        with pytest.raises(StatsInputError, match="entry: found 3.0 in row 0"):
+        with pytest.raises(StatsInputError, match=r"entry: found 3\.0 in row 0"):
             cumulative_incidence([2, 4], [1, 0], entry=[3, 0])
 
     def test_cause_not_estimated(self):

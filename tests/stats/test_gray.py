@@ -12,9 +12,7 @@ from tests.stats.golden import assert_equals_r, data_for, entries
 from tests.stats.regression_golden import golden_data, golden_entries
 
 
-@pytest.mark.parametrize(
-    "entry", [e for e in entries("gray", "gray_stratified", "cuminc_gray")], ids=str
-)
+@pytest.mark.parametrize("entry", entries("gray", "gray_stratified", "cuminc_gray"), ids=str)
 def test_equals_cuminc(entry):
     """R: cuminc(ftime, fstatus, group, strata, rho)$Tests.
 

@@ -87,7 +87,7 @@ def test_probabilities_equal_probtrans(entry):
 
 
 def test_occupation_and_mean_times_equal_survfit():
-    """R: survfit(Surv(tstart,tstop,state)~1, id) of mgus2 and its rmean=240 (progression, death)."""
+    """R: survfit(Surv(tstart,tstop,state)~1, id) of mgus2, and its rmean=240."""
     (entry,) = golden_entries("multistate")
     d = golden_data("mgus_states")
     model = state_model(["(s0)", "pcm", "death"], {"(s0)": ["pcm", "death"], "pcm": ["death"]})
