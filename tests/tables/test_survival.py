@@ -93,3 +93,18 @@ def test_analyses_come_in_the_order_of_the_protocol():
 def test_a_course_of_assumed_days_alone_is_not_dated():
     guessed = endpoint_rows().with_columns(assumed=pl.lit(value=True))
     assert not any(events_dated(a) for a in analyses(ten_patients(), guessed))
+
+
+def test_events_without_a_recorded_day_are_a_proportion():
+    undated = endpoint_rows().with_columns(
+        time_days=pl.when((pl.col("endpoint") != "relapse") | (pl.col("status") != 1)).then(
+            "time_days"
+        )
+    )
+    rows = summarise_endpoints(ten_patients(), undated)
+    row = rows.filter(pl.col("endpoint") == "relapse").row(0, named=True)
+    assert (row["events"], row["undated"], row["estimator"]) == (2, 2, "proportion")
+    assert row["estimate"] == pytest.approx(0.2)
+    cells = [r.cells for r in endpoint_table(ten_patients(), undated).rows if "relapse" in r.group]
+    # 2 of 10, exact interval by R's binom.test
+    assert cells[0][6] == "20.0 (2.5\N{EN DASH}55.6) as a proportion: 2 without a day"

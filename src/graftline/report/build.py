@@ -122,7 +122,7 @@ def _facts(inputs: Inputs) -> tuple[tuple[str, str], ...]:
     summary = summarise_endpoints(inputs.trial, inputs.endpoints)
     for name in ("overall_survival", "disease_free_survival", "non_relapse_mortality", "relapse"):
         rows = summary.filter((pl.col("endpoint") == name) & (pl.col("variant") == ""))
-        if rows.height and rows["estimate"][0] is not None:
+        if rows.height and rows["estimate"][0] is not None and not rows["undated"][0]:
             row = rows.row(0, named=True)
             bounds = [None if row[k] is None else 100 * row[k] for k in ("lower", "upper")]
             text = estimate_interval(100 * row["estimate"], *bounds, digits=0)

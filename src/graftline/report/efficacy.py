@@ -9,6 +9,7 @@ from graftline.tables.analyses import (
     analyses,
     estimate_incidence,
     estimate_survival,
+    events_dated,
     observed_times,
 )
 from graftline.tables.published import published_table
@@ -45,8 +46,16 @@ def survival_section(inputs: Inputs) -> Section:
     follow = followup_table(trial, inputs.endpoints)
     if follow.rows:
         tables = (*tables, follow)
-    found = list(analyses(trial, inputs.endpoints))
+    everything = list(analyses(trial, inputs.endpoints))
+    found = [a for a in everything if not a.undated]
     figures = [*_survival_figures(inputs, found), *_relapse_figure(found)]
+    undated = dict.fromkeys(a.title for a in everything if a.undated and not a.variant)
+    if undated:
+        missing = (
+            *missing,
+            "Printed as a proportion and not as a curve, because an event happened on a day that "
+            f"is not recorded: {', '.join(undated)}.",
+        )
     return Section(
         "survival",
         "Survival, relapse and mortality",
@@ -60,7 +69,7 @@ def _survival_figures(inputs: Inputs, found: list[Analysis]) -> list[ReportFigur
     interval = inputs.trial.protocol.definitions.survival_interval
     made = []
     for name in _SURVIVAL_FIGURES:
-        own = [a for a in found if a.endpoint == name]
+        own = [a for a in found if a.endpoint == name and events_dated(a)]
         if not own:
             continue
         # the protocol's own counting, and beside it the one that entered late
@@ -86,7 +95,7 @@ def _survival_figures(inputs: Inputs, found: list[Analysis]) -> list[ReportFigur
 
 
 def _relapse_figure(found: list[Analysis]) -> list[ReportFigure]:
-    plain = [a for a in found if not a.late_entry and not a.variant]
+    plain = [a for a in found if not a.late_entry and not a.variant and events_dated(a)]
     chosen: list[Analysis] = []
     for name in ("relapse", "non_relapse_mortality"):
         own = [a for a in plain if a.endpoint == name]

@@ -51,6 +51,11 @@ class Analysis:
         """Whether anybody comes under observation after the origin."""
         return bool((self.rows["entry_days"] > 0).any())
 
+    @property
+    def undated(self) -> int:
+        """Patients whose event happened on a day nobody states: no curve may be drawn then."""
+        return self.rows["time_days"].null_count()
+
 
 def analyses(trial: Trial, endpoints: pl.DataFrame) -> Iterator[Analysis]:
     """Analyses with at least one patient: each endpoint of the protocol, then its alternatives.
@@ -107,6 +112,8 @@ def events_dated(analysis: Analysis) -> bool:
     A course over time drawn from assumed days alone would show the assumption. Without events
     there is nothing assumed.
     """
+    if analysis.undated:
+        return False
     events = analysis.rows.filter(pl.col("status") == 1)
     return events.is_empty() or not bool(events["assumed"].all())
 

@@ -82,6 +82,7 @@ def observed_events(
     """
     days = _event_days(trial, chosen, endpoints, event)
     ends = followup_ends(trial).select("patient", "end_day")
+    days = days.with_columns(undated=pl.col("event_day").is_null())
     infused = trial.patients.filter(pl.col("status").is_in(["infused", "transplanted"]))
     return (
         infused.select("patient")
@@ -91,7 +92,10 @@ def observed_events(
         .select(
             "patient",
             "event",
-            weight=pl.when("event")
+            # an event on an unknown day may lie in the window or behind it
+            weight=pl.when(pl.col("undated").fill_null(value=False))
+            .then(None)
+            .when("event")
             .then(1.0)
             .otherwise((pl.col("end_day") / window_days).clip(0, 1)),
         )

@@ -245,7 +245,11 @@ def interval_to_hspc(facts: Facts) -> Computed:
 def _primary(facts: Facts, endpoint: str) -> Analysis | None:
     """The protocol's own analysis of an endpoint: its origin, no late entry, no variant."""
     declared = facts.trial.protocol.endpoints.get(endpoint)
-    found = [a for a in analyses(facts.trial, facts.endpoints) if a.endpoint == endpoint]
+    found = [
+        a
+        for a in analyses(facts.trial, facts.endpoints)
+        if a.endpoint == endpoint and not a.undated
+    ]
     plain = [a for a in found if not a.late_entry and not a.variant]
     if declared is not None:
         same = [a for a in plain if a.rows["origin"][0] == declared.origin]

@@ -2,8 +2,13 @@
 
 import polars as pl
 
-from graftline.stats import reverse_kaplan_meier
-from graftline.tables.analyses import Analysis, analyses, estimate_incidence, estimate_survival
+from graftline.stats import clopper_pearson, reverse_kaplan_meier
+from graftline.tables.analyses import (
+    Analysis,
+    analyses,
+    estimate_incidence,
+    estimate_survival,
+)
 from graftline.tables.format import DAYS_PER_MONTH, estimate_interval, median_range, number
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 from graftline.trial import Trial
@@ -14,11 +19,12 @@ def summarise_endpoints(trial: Trial, endpoints: pl.DataFrame) -> pl.DataFrame:
 
     Returns
     -------
-    DataFrame [endpoint, title, origin, variant, estimator, n, events, competing, assumed,
+    DataFrame [endpoint, title, origin, variant, estimator, n, events, competing, assumed, undated,
     horizon_days, at_risk, estimate, lower, upper, median_days, median_lower, median_upper]
         The estimate is survival for endpoints without competing events and cumulative incidence
         for the others; null where nobody is at risk at the horizon any more and it can still
-        change.
+        change. Where an event has no day (``undated``) it is the proportion with the event, exact
+        binomial interval (Clopper and Pearson 1934), and neither curve nor median.
     """
     rows = [_summary(trial, analysis) for analysis in analyses(trial, endpoints)]
     return pl.DataFrame(rows, schema=_SUMMARY_SCHEMA, orient="row")
@@ -34,6 +40,7 @@ _SUMMARY_SCHEMA: dict[str, type[pl.DataType]] = {
     "events": pl.Int64,
     "competing": pl.Int64,
     "assumed": pl.Int64,
+    "undated": pl.Int64,
     "horizon_days": pl.Float64,
     "at_risk": pl.Int64,
     "estimate": pl.Float64,
@@ -56,8 +63,13 @@ def _summary(trial: Trial, analysis: Analysis) -> dict[str, object]:
         "events": int((rows["status"] == 1).sum()),
         "competing": int((rows["status"] > 1).sum()),
         "assumed": int(rows["assumed"].sum()),
+        "undated": analysis.undated,
         "horizon_days": at,
     }
+    if analysis.undated:
+        share = clopper_pearson(int((rows["status"] == 1).sum()), rows.height)
+        shown = {"estimate": share.estimate, "lower": share.lower, "upper": share.upper}
+        return made | shown | {"estimator": "proportion"}
     if analysis.competing:
         incidence = estimate_incidence(analysis).at([at], 1)
         point = (incidence.incidence, incidence.lower, incidence.upper, incidence.at_risk)
@@ -115,8 +127,8 @@ def endpoint_table(trial: Trial, endpoints: pl.DataFrame) -> ReportTable:
                     str(row["n"]),
                     str(row["events"]),
                     str(row["competing"]) if row["estimator"] != "Kaplan-Meier" else "none",
-                    _horizon(row["horizon_days"]),
-                    str(row["at_risk"]),
+                    _horizon(row["horizon_days"]) if not row["undated"] else "any time",
+                    str(row["at_risk"]) if not row["undated"] else "\N{EN DASH}",
                     _estimate_text(row),
                     median,
                     str(row["assumed"]),
@@ -155,7 +167,10 @@ def _notes(trial: Trial) -> tuple[str, ...]:
         f"Survival endpoints: Kaplan-Meier with {interval} intervals; the others: cumulative "
         "incidence (Aalen-Johansen) with log-log intervals, competing events counted.",
         "Not estimable: nobody was under observation any more at that time.",
-        "Times assumed: a day known only as a range is taken at its middle.",
+        "Times assumed: a day known only as a range is taken at its middle; a competing event on a "
+        "day nobody states ends nobody's risk.",
+        "As a proportion: the event happened to somebody on a day that is not recorded; no day is "
+        "invented for it, so there is no curve.",
     ]
     if trial.protocol.selection == "reached_hsct":
         notes.append(
@@ -168,6 +183,14 @@ def _notes(trial: Trial) -> tuple[str, ...]:
 def _estimate_text(row: dict[str, float | None]) -> str:
     if row["estimate"] is None:
         return "not estimable"
+    if row["undated"]:
+        whole = estimate_interval(
+            100 * row["estimate"],
+            100 * (row["lower"] or 0.0),
+            100 * (row["upper"] or 0.0),
+            digits=1,
+        )
+        return f"{whole} as a proportion: {row['undated']:g} without a day"
     scaled = [None if row[k] is None else 100 * (row[k] or 0.0) for k in ("lower", "upper")]
     return estimate_interval(100 * row["estimate"], scaled[0], scaled[1], digits=1)
 
@@ -196,7 +219,7 @@ def summarise_followup(trial: Trial, endpoints: pl.DataFrame) -> pl.DataFrame:
     """
     rows = []
     for analysis in analyses(trial, endpoints):
-        if analysis.endpoint != "overall_survival" or analysis.late_entry:
+        if analysis.endpoint != "overall_survival" or analysis.late_entry or analysis.undated:
             continue
         times, died = analysis.rows["time_days"], analysis.rows["status"] == 1
         reverse = reverse_kaplan_meier(times.to_numpy(), died.cast(pl.Int64).to_numpy())
