@@ -80,6 +80,12 @@ def test_hall_wellner_without_censoring_has_constant_width() -> None:
     assert band.high == pytest.approx(15 / 20)
 
 
+def test_a_curve_that_ends_at_zero_has_a_band_before() -> None:
+    band = survival_band(kaplan_meier([1, 2, 3, 4], [1, 1, 1, 1]))
+    assert band.time.tolist() == [1, 2, 3]
+    assert np.all(band.lower < band.survival)
+
+
 def test_refusals() -> None:
     curve = kaplan_meier(TIME, STATUS)
     with pytest.raises(StatsInputError, match="expected a range within 1 to 10"):

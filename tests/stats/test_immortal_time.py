@@ -1,6 +1,7 @@
 """The guard against immortal time, and what it lets pass."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from graftline.stats.immortal_time import (
@@ -26,7 +27,7 @@ def test_baseline_groups_are_compared() -> None:
     assert found.to_frame()["group"].unique().sort().to_list() == ["a", "b"]
 
 
-@pytest.mark.parametrize("known", [57, np.array([0, 0, 0, 28, 0, 0])])
+@pytest.mark.parametrize("known", [57, np.int64(57), pl.Series([0, 0, 0, 28, 0, 0])])
 def test_groups_known_later_are_refused_with_the_right_calls(known) -> None:
     with pytest.raises(ImmortalTimeError) as caught:
         compare_survival(TIME, STATUS, GROUP, group_known_at=known)

@@ -103,7 +103,8 @@ def survival_band(
     check_choice("critical", critical, ("exact", "asymptotic"))
     check_level(level)
     first, last = _range(curve, start, end)
-    variance = (curve.std_error / curve.survival)[first : last + 1] ** 2
+    survival = curve.survival[first : last + 1]
+    variance = (curve.std_error[first : last + 1] / survival) ** 2
     scaled = curve.n * variance
     low, high = float(scaled[0] / (1.0 + scaled[0])), float(scaled[-1] / (1.0 + scaled[-1]))
     if kind == "hall-wellner":
@@ -112,7 +113,6 @@ def survival_band(
     else:
         value = _equal_precision(low, high, level, critical)
         reach = value * np.sqrt(variance)
-    survival = curve.survival[first : last + 1]
     z = float(ndtri(0.5 + level / 2.0))
     lower, upper = probability_interval(survival, survival * reach / z, interval, level)
     return SurvivalBand(

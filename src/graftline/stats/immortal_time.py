@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
+from graftline.stats.event_counts import FloatArray
 from graftline.stats.inputs import (
     StatsInputError,
     check_lengths,
@@ -136,7 +137,8 @@ def refuse_immortal_time(
         )
 
 
-def _known_times(values: ArrayLike, n: int, problems: list[str]) -> np.ndarray:
-    if isinstance(values, int | float):
-        return np.full(n, float(values))
-    return number_array("group_known_at", values, problems)
+def _known_times(values: ArrayLike, n: int, problems: list[str]) -> FloatArray:
+    if isinstance(values, pl.Series) or np.ndim(values) > 0:
+        return number_array("group_known_at", values, problems)
+    one = number_array("group_known_at", [values], problems)
+    return np.repeat(one, n)
