@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 from graftline.model.compile import fixed_values, traced
 from graftline.model.parameters import model
 from graftline.model.trace import reachable
-from tests.model.forced import Cohort
+from tests.model.forced import START, Cohort
 
 Floats = NDArray[np.float64]
 _FORMS = {
@@ -77,8 +77,8 @@ def scipy_states(
     found = np.empty((len(cohort.states), days.size, atol.size))
     for i in range(len(cohort.states)):
         doses = cohort.doses_of(i)
-        y, t = cohort.states[i].copy(), days[0]
-        found[i, 0] = y
+        y, t = cohort.states[i].copy(), START
+        found[i, days <= START] = y
         for end in np.unique(np.append(doses.day[doses.day <= days[-1]], days[-1])):
             if end > t:
                 within = (days > t) & (days <= end)

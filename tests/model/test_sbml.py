@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from graftline.model.parameters import model
-from graftline.model.sbml import Formula, sbml, unit_id
+from graftline.model.sbml import Formula, sbml_document, unit_id
 from tests.model.forced import DECISIONS, START, random_cohort
 from tests.model.peers import worst_relative_error
 from tests.model.test_solver import integrate_exactly
 
 
 def document(cohort, i=0):
-    return sbml(cohort.states[i], cohort.parameters[i], doses=cohort.doses_of(i), start=START)
+    return sbml_document(
+        cohort.states[i], cohort.parameters[i], doses=cohort.doses_of(i), start=START
+    )
 
 
 def test_libsbml_finds_no_error_and_no_unit_conflict():

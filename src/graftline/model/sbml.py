@@ -92,7 +92,7 @@ FORMULAS = Maths(
 )
 
 
-def sbml(
+def sbml_document(
     states: Floats,
     parameters: Floats,
     *,
