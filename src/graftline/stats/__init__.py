@@ -117,8 +117,10 @@ from graftline.stats.nelson_aalen import (
     nelson_aalen,
 )
 from graftline.stats.permutation import (
+    GroupPermutationTest,
     PermutationTest,
     exact_logrank,
+    exact_logrank_groups,
 )
 from graftline.stats.proportion import (
     Proportion,
@@ -179,6 +181,7 @@ __all__ = [
     "FirthCoxFit",
     "FitError",
     "GrayTest",
+    "GroupPermutationTest",
     "ImmortalTimeError",
     "IncidenceAt",
     "KaplanMeier",
@@ -231,6 +234,7 @@ __all__ = [
     "deviance_residuals",
     "dfbeta_residuals",
     "exact_logrank",
+    "exact_logrank_groups",
     "expected_length_of_stay",
     "fine_gray",
     "fine_gray_rows",

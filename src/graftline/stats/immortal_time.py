@@ -140,5 +140,5 @@ def refuse_immortal_time(
 def _known_times(values: ArrayLike, n: int, problems: list[str]) -> FloatArray:
     if isinstance(values, pl.Series) or np.ndim(values) > 0:
         return number_array("group_known_at", values, problems)
-    one = number_array("group_known_at", [values], problems)
+    one = number_array("group_known_at", np.atleast_1d(np.asarray(values)), problems)
     return np.repeat(one, n)
