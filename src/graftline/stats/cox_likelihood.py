@@ -84,16 +84,25 @@ def likelihood_rows(
     rows: CellRows,
 ) -> LikelihoodRows:
     """Gather rows in pass order; centring and scaling keep the sums well conditioned."""
-    x = matrix[rows.order]
-    centre = x.mean(axis=0) if x.shape[0] else np.zeros(matrix.shape[1])
-    x -= centre
-    scale = np.sqrt(np.einsum("ij,ij->j", x, x) / max(x.shape[0], 1))
+    centre, scale = matrix.mean(axis=0), matrix.std(axis=0)
     scale = np.where(scale > 1e-12 * (np.abs(centre) + 1e-300), scale, 1.0)
-    x /= scale
+    x = standardised(matrix, rows.order, centre, scale)
     case = np.ones(x.shape[0]) if weights is None else weights[rows.order]
     ends = np.zeros(cells.time.size, dtype=np.bool_)
     ends[cells.begins[1:][np.diff(cells.begins) > 0] - 1] = True
     return LikelihoodRows(x, case, event[rows.order], rows, ends, centre, scale)
+
+
+@njit(cache=True)
+def standardised(
+    matrix: FloatArray, order: NDArray[np.int64], centre: FloatArray, scale: FloatArray
+) -> FloatArray:
+    """Rows of a matrix in the order given, centred and scaled: one pass over the memory."""
+    x = np.empty((order.size, matrix.shape[1]))
+    for i in range(order.size):
+        for a in range(matrix.shape[1]):
+            x[i, a] = (matrix[order[i], a] - centre[a]) / scale[a]
+    return x
 
 
 def evaluate_partial_likelihood(
@@ -171,25 +180,30 @@ def _backward_pass(
         dx[:] = 0.0
         for i in range(offset[c], offset[c + 1]):
             r = risk[i]
-            present += 1
-            s0 += r
-            for a in range(p):
-                rx = r * x[i, a]
-                s1[a] += rx
-                for b in range(a + 1):
-                    s2[a, b] += rx * x[i, b]
             if death[i]:
                 ties += 1
                 d_weight += weights[i]
+                d0 += r
                 for a in range(p):
                     dx[a] += weights[i] * x[i, a]
-                if efron:
-                    d0 += r
-                    for a in range(p):
-                        rx = r * x[i, a]
-                        d1[a] += rx
-                        for b in range(a + 1):
-                            d2[a, b] += rx * x[i, b]
+                    rx = r * x[i, a]
+                    d1[a] += rx
+                    for b in range(a + 1):
+                        d2[a, b] += rx * x[i, b]
+            else:
+                s0 += r
+                for a in range(p):
+                    rx = r * x[i, a]
+                    s1[a] += rx
+                    for b in range(a + 1):
+                        s2[a, b] += rx * x[i, b]
+        # Each row is added up once: those who die here apart, for Efron, then with the rest.
+        present += offset[c + 1] - offset[c]
+        s0 += d0
+        for a in range(p):
+            s1[a] += d1[a]
+            for b in range(a + 1):
+                s2[a, b] += d2[a, b]
         steps = ties if efron else 1
         share = d_weight / steps
         a0, a1, b0, b1, b2 = 0.0, 0.0, 0.0, 0.0, 0.0

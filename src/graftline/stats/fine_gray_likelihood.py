@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from graftline.stats.censoring_weights import Convention, censoring_curve
 from graftline.stats.competing_data import CompetingData
 from graftline.stats.cox_data import RiskCells, risk_cells
+from graftline.stats.cox_likelihood import standardised
 from graftline.stats.event_counts import FloatArray, IntArray, index_times
 
 
@@ -77,12 +78,9 @@ def fine_gray_layout(
     order = np.argsort(slot.astype(np.int16) if n_slots < 2**15 else slot, kind="stable")
     offset = np.concatenate(([0], np.cumsum(np.bincount(slot, minlength=n_slots))))
     late, late_offset = _late_rows(cells, order, stratum)
-    x = matrix[order]
-    centre = x.mean(axis=0)
-    x -= centre
-    scale = np.sqrt(np.einsum("ij,ij->j", x, x) / n)
+    centre, scale = matrix.mean(axis=0), matrix.std(axis=0)
     scale = np.where(scale > 1e-12 * (np.abs(centre) + 1e-300), scale, 1.0)
-    x /= scale
+    x = standardised(matrix, order, centre, scale)
     competing = (data.cause > 0) & ~event
     at_own_time = before[place, group]
     carried = np.where(competing, 1.0 / np.where(competing, at_own_time, 1.0), 0.0)

@@ -101,11 +101,16 @@ def gray_test(
     Raises
     ------
     StatsInputError
-        Unusable arrays, fewer than two groups, a cause nobody has.
+        Unusable arrays, fewer than two groups, a cause nobody has, groups never at risk together.
     """
     data = competing_data(time, status, group=group, strata=strata)
     score, variance = gray_score(data, cause, rho)
     statistic, df = _quadratic(score, variance)
+    if df == 0:
+        raise StatsInputError(
+            f"group: no two groups are at risk together at any event of cause {cause}\n  expected "
+            "groups whose follow-up overlaps; describe the groups apart instead"
+        )
     places = np.zeros(0, dtype=np.int64) if data.group is None else data.group
     sizes = np.bincount(places, minlength=len(data.labels))
     own = np.bincount(places[data.cause == cause], minlength=len(data.labels))
