@@ -136,7 +136,7 @@ def _kernel(width: int) -> Kernel:
     clones = tuple(
         (i, state.one_cell) for i, state in enumerate(model().states) if state.one_cell > 0
     )
-    atol = tuple(0.0 if state.cumulative else state.atol for state in model().states)
+    atol = tuple(state.atol for state in model().states)
     # each in a module of its own: an optimiser that knew that the rates leave a step's other rows
     # alone would keep all slopes at hand in registers it does not have
     steps = [

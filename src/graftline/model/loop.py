@@ -459,7 +459,8 @@ def _run(module: Any, shape: Shape, helpers: dict[str, Any]) -> None:
             waiting = body.less(b.load(taken), queue_length)
             nobody = b.icmp_signed("==", b.load(active), body.whole(0))
             b.store(b.or_(nobody, b.and_(fewer, waiting)), freed)
-        b.store(b.zext(b.icmp_signed("!=", b.load(active), body.whole(0)), I64), going)
+        busy = b.icmp_signed("!=", b.load(active), body.whole(0))
+        b.store(b.zext(b.or_(busy, body.less(b.load(taken), queue_length)), I64), going)
     b.ret_void()
 
 

@@ -127,7 +127,7 @@ def integrate(
 
     Each patient has an own step, chosen so that the estimated error of a step stays below
     ``rtol * state + atol``; the method is explicit while that is cheaper and implicit after.
-    Cumulative hazards ride along without steering the step.
+    HR and B, which follow from the rest without a threshold, ride along without steering the step.
 
     Parameters
     ----------
