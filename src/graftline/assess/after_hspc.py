@@ -4,9 +4,10 @@ import polars as pl
 
 from graftline.assess.answers import adjudicated_for, join_flags
 from graftline.assess.population import transplanted_patients
-from graftline.trial import Trial, followup_ends, hsct_days, second_graft_days
+from graftline.trial import Trial, followup_ends, hsct_days, once_per_trial, second_graft_days
 
 
+@once_per_trial
 def graft_followup(trial: Trial) -> pl.DataFrame:
     """Transplanted patients with the end of their follow-up and a later graft, from HSPC.
 

@@ -33,6 +33,7 @@ from graftline.assess import (
     response,
 )
 from graftline.assess.adjudicated import disagreements, preferred
+from graftline.assess.patient_codes import with_coded_patients, with_named_patients
 from graftline.assess.results import Assessed, combine_results
 from graftline.rules import Rule
 from graftline.trial import Trial
@@ -86,9 +87,10 @@ def assess_trial(trial: Trial) -> Assessments:
     -------
     Assessments
     """
+    trial = with_coded_patients(trial)
     first = gather([module.assess(trial) for module in _CRITERIA], trial)
     decided = [module.assess(trial, first) for module in _DECISIONS]
-    return gather([Assessed(first.results, first.details), *decided], trial)
+    return _named(gather([Assessed(first.results, first.details), *decided], trial))
 
 
 def gather(assessed: list[Assessed], trial: Trial) -> Assessments:
@@ -97,6 +99,15 @@ def gather(assessed: list[Assessed], trial: Trial) -> Assessments:
     details = {name: frame for one in assessed for name, frame in one.details.items()}
     source = trial.protocol.definitions.source_preferred
     return Assessments(results, details, preferred(results, source=source), disagreements(results))
+
+
+def _named(coded: Assessments) -> Assessments:
+    return Assessments(
+        with_named_patients(coded.results),
+        {name: with_named_patients(frame) for name, frame in coded.details.items()},
+        with_named_patients(coded.chosen),
+        with_named_patients(coded.disagreements),
+    )
 
 
 @cache

@@ -31,17 +31,23 @@ def with_calculated_anc(
     -------
     DataFrame with the rows and columns of ``labs`` and a Boolean ``calculated``.
     """
-    labs = labs.with_columns(calculated=pl.lit(value=False), date=pl.col("day").floor())
-    reported = labs.filter(pl.col("analyte") == "anc").select("patient", "date").unique()
     share = (
-        labs.filter(pl.col("analyte") == "neutrophil_percent")
+        labs.select("patient", "day", "value", "analyte")
+        .filter(pl.col("analyte") == "neutrophil_percent")
         .group_by("patient", "day")
         .agg(percent=pl.col("value").min())
     )
-    white = (
-        labs.filter(pl.col("analyte") == "wbc")
-        .join(reported, on=["patient", "date"], how="anti")
-        .join(share, on=["patient", "day"], how="left", validate="m:1")
+    # ANC is in every second row of a trial: only days with white cells are looked for among them
+    white = labs.filter(pl.col("analyte") == "wbc").with_columns(date=pl.col("day").floor())
+    reported = (
+        labs.select("patient", "day", "analyte")
+        .join(white.select("patient").unique(), on="patient", how="semi")
+        .filter(pl.col("analyte") == "anc")
+        .select("patient", date=pl.col("day").floor())
+        .unique()
+    )
+    white = white.join(reported, on=["patient", "date"], how="anti").join(
+        share, on=["patient", "day"], how="left", validate="m:1"
     )
     too_few = pl.col("percent").is_null() & is_below(wbc_without_differential_1e9_per_l)
     rows = white.with_columns(
@@ -53,7 +59,8 @@ def with_calculated_anc(
         upper_normal=pl.lit(None, dtype=pl.Float64),
         lloq=pl.lit(None, dtype=pl.Float64),
     ).drop_nulls("value")
-    return pl.concat([labs, rows.select(labs.columns)]).drop("date")
+    labs = labs.with_columns(calculated=pl.lit(value=False))
+    return pl.concat([labs, rows.select(labs.columns)])
 
 
 def worst_of_day(
@@ -68,8 +75,8 @@ def worst_of_day(
     # of two equal values the limit is the worse one: "<0.1" is below 0.1, ">2000" above 2000
     limit = pl.when(pl.col("quantification") == ("below" if worst == "lowest" else "above")).then(0)
     return (
-        labs.filter((pl.col("analyte") == analyte) & pl.col("value").is_not_null())
-        .select("patient", "day", "value", "quantification")
+        labs.select("patient", "day", "value", "quantification", "analyte")
+        .filter((pl.col("analyte") == analyte) & pl.col("value").is_not_null())
         .drop_nulls(["day", "patient"])
         .with_columns(day=pl.col("day").floor(), limit=limit.otherwise(1))
         .sort(

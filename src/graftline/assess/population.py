@@ -2,9 +2,10 @@
 
 import polars as pl
 
-from graftline.trial import Trial, hsct_days
+from graftline.trial import Trial, hsct_days, once_per_trial
 
 
+@once_per_trial
 def infused_patients(trial: Trial) -> pl.DataFrame:
     """Patients with the protocol's index infusion.
 
@@ -20,6 +21,7 @@ def infused_patients(trial: Trial) -> pl.DataFrame:
     )
 
 
+@once_per_trial
 def transplanted_patients(trial: Trial) -> pl.DataFrame:
     """Patients with HSPC.
 

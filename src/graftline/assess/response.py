@@ -12,7 +12,7 @@ from graftline.assess.response_classes import REMISSIONS, Adequacy, classify, cl
 from graftline.assess.response_visits import response_findings
 from graftline.assess.results import Assessed, as_results, combine_results
 from graftline.rules import Read, Rule
-from graftline.trial import Trial, followup_ends, hsct_days
+from graftline.trial import Trial, followup_ends, hsct_days, once_per_trial
 
 RESPONDED: Final = (*REMISSIONS, "MLFS", "PR")
 # which class of the marrow each definition uses; Lugano adds imaging to the marrow of NCCN
@@ -126,6 +126,7 @@ def _imaging_visits(
     )
 
 
+@once_per_trial
 def response_visits(trial: Trial) -> pl.DataFrame:
     """Every response visit of a trial, graded.
 

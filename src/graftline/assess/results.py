@@ -53,9 +53,10 @@ def as_results(frame: pl.DataFrame, *, rule: str, source: str = "derived") -> pl
     columns = [
         (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
         for name, dtype in RESULT_SCHEMA.items()
+        if name != "patient"
     ]
     return (
-        frame.select(columns)
+        frame.select("patient", *columns)
         .with_columns(pl.col("lower_bound").fill_null(value=False))
         .sort("patient")
     )

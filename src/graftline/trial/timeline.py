@@ -2,9 +2,10 @@
 
 import polars as pl
 
-from graftline.trial.trial import Trial
+from graftline.trial.trial import Trial, once_per_trial
 
 
+@once_per_trial
 def hsct_days(trial: Trial) -> pl.DataFrame:
     """Day of HSCT per transplanted patient.
 
@@ -48,6 +49,7 @@ def hsct_days(trial: Trial) -> pl.DataFrame:
     )
 
 
+@once_per_trial
 def second_graft_days(trial: Trial) -> pl.DataFrame:
     """Day of the first DLI or later graft per patient, which ends GVHD and engraftment follow-up.
 
@@ -77,6 +79,7 @@ def second_graft_days(trial: Trial) -> pl.DataFrame:
     )
 
 
+@once_per_trial
 def followup_ends(trial: Trial) -> pl.DataFrame:
     """Last day known alive or day of death per patient.
 

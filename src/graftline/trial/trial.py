@@ -1,7 +1,8 @@
 """``Trial``: a protocol and its tables, whoever wrote them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 
 import polars as pl
 
@@ -28,7 +29,7 @@ class Trial:
     (the file's row, header = 1) in front; a table whose file is absent has no rows and is not in
     ``present``. Columns the schema does not know are kept as text behind the declared ones.
     Days count from the index infusion of the protocol. ``problems`` holds everything found while
-    reading and checking.
+    reading and checking. ``remembered`` belongs to ``once_per_trial``.
     """
 
     protocol: Protocol
@@ -37,6 +38,10 @@ class Trial:
     present: frozenset[str]
     files: tuple[SourceFile, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
+    # not handed on by dataclasses.replace: a trial with other tables starts with nothing remembered
+    remembered: dict[str, pl.DataFrame] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def patients(self) -> pl.DataFrame:
@@ -46,6 +51,22 @@ class Trial:
     def __getitem__(self, name: str) -> pl.DataFrame:
         """One table by name."""
         return self.tables[name]
+
+
+def once_per_trial(derive: Callable[[Trial], pl.DataFrame]) -> Callable[[Trial], pl.DataFrame]:
+    """Remember what a function derives from a trial, because many criteria ask for the same.
+
+    The tables of a trial never change, so the answer does not either.
+    """
+    name = f"{derive.__module__}.{derive.__qualname__}"
+
+    @wraps(derive)
+    def remembering(trial: Trial) -> pl.DataFrame:
+        if name not in trial.remembered:
+            trial.remembered[name] = derive(trial)
+        return trial.remembered[name]
+
+    return remembering
 
 
 def trial_from_tables(
