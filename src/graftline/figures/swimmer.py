@@ -80,7 +80,7 @@ def swimmer_marks(trial: Trial, chosen: pl.DataFrame) -> pl.DataFrame:
         after.filter(pl.col("rule") == "autologous_recovery").select(
             "patient", mark=pl.lit("autologous"), day=pl.col("day") + pl.col("hsct_day")
         ),
-        yes.filter(pl.col("rule") == "relapse").select(
+        yes.filter(pl.col("rule").is_in(["relapse", "progression"])).select(
             "patient", mark=pl.lit("relapse"), day="day"
         ),
         ends.filter("dead").select("patient", mark=pl.lit("death"), day="death_day"),
