@@ -7,7 +7,7 @@ OS 68% (43-100) and DFS 54% (29-100) at 12 months are printed; 0.9 x 7/8 x 6/7 =
 import polars as pl
 import pytest
 
-from graftline.tables.analyses import analyses, events_dated
+from graftline.tables.analyses import analyses
 from graftline.tables.survival import (
     endpoint_table,
     followup_table,
@@ -87,12 +87,7 @@ def test_analyses_come_in_the_order_of_the_protocol():
         "disease_free_survival",
     ]
     assert [a.late_entry for a in found[:2]] == [False, True]
-    assert all(events_dated(a) for a in found)
-
-
-def test_a_course_of_assumed_days_alone_is_not_dated():
-    guessed = endpoint_rows().with_columns(assumed=pl.lit(value=True))
-    assert not any(events_dated(a) for a in analyses(ten_patients(), guessed))
+    assert not any(a.undated for a in found)
 
 
 def test_events_without_a_recorded_day_are_a_proportion():

@@ -16,6 +16,7 @@ DAYS_PER_MONTH = 30.4375
 SINGLE_COLUMN, DOUBLE_COLUMN = 3.5, 7.0
 MANY_PATIENTS = 60
 _TALL_AXIS = 1.7
+_SCREEN_DPI = 114  # 7 inches fill the text width of the page
 
 # Okabe and Ito 2008: distinguishable with any of the common colour-vision deficiencies
 BLUE, VERMILION, GREEN = "#0072B2", "#D55E00", "#009E73"
@@ -97,7 +98,10 @@ def inline_svg(figure: Figure, *, id: str, label: str) -> str:
     text = _DEFINED.sub(lambda m: f'id="{id}-{m[1]}"', text)
     text = _REFERENCE.sub(lambda m: f"{m[1]}{id}-{m[2]}", text)
     title = label.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    return text.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1).strip()
+    width = round(figure.get_figwidth() * _SCREEN_DPI)
+    shape = f"max-width:{width}px;min-width:min({width}px,34rem)"
+    opening = f'<svg role="img" aria-label="{title}" style="{shape}" '
+    return text.replace("<svg ", opening, 1).strip()
 
 
 def month_axis(axes: Axes, last_day: float, *, label: str) -> Sequence[float]:

@@ -4,8 +4,16 @@ import polars as pl
 
 from graftline.figures.cumulative_incidence import CauseCurve, draw_incidence
 from graftline.figures.kinetics import draw_analytes, draw_blood_counts, draw_chimerism
-from graftline.report.value import Inputs, ReportFigure, Section, filled, no_course, no_records
-from graftline.tables.analyses import analyses, estimate_incidence, events_dated, observed_times
+from graftline.report.value import (
+    Inputs,
+    ReportFigure,
+    Section,
+    assumed_times,
+    filled,
+    no_course,
+    no_records,
+)
+from graftline.tables.analyses import analyses, estimate_incidence, observed_times
 from graftline.tables.engraftment import engraftment_table
 from graftline.tables.kinetics import kinetics_listing, kinetics_summary_table
 from graftline.tables.reconstitution import reconstitution_table
@@ -97,7 +105,7 @@ def _incidence(inputs: Inputs) -> list[ReportFigure]:
     own = [
         a
         for a in analyses(inputs.trial, inputs.endpoints)
-        if a.endpoint in names and not a.variant and not a.late_entry and events_dated(a)
+        if a.endpoint in names and not a.variant and not a.late_entry and not a.undated
     ]
     if not own:
         return []
@@ -107,7 +115,9 @@ def _incidence(inputs: Inputs) -> list[ReportFigure]:
         title=title,
         origin=own[0].origin,
     )
-    caption = "Death and a second graft compete. Shaded: 95% intervals (log-log)."
+    caption = (
+        f"Death and a second graft compete. Shaded: 95% intervals (log-log). {assumed_times(own)}"
+    )
     return [ReportFigure("engraftment-incidence", title, caption, figure)]
 
 

@@ -42,7 +42,10 @@ def treatment_section(inputs: Inputs) -> Section:
         missing = (*missing, no_records(inputs.trial, "manufacture", ("products",)))
     checks = inputs.assessed.details.get("dose_checks")
     if checks is not None and not checks.is_empty():
-        tables = (*tables, dose_check_table(checks))
+        checked, unchecked = filled(
+            inputs.trial, dose_check_table(checks), "dose checks", ("infusions", "drugs")
+        )
+        tables, missing = (*tables, *checked), (*missing, *unchecked)
     return Section("treatment", "Treatment and manufacture", (), tables, missing=missing)
 
 

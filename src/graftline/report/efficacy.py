@@ -3,13 +3,12 @@
 from graftline.figures.cumulative_incidence import CauseCurve, draw_incidence
 from graftline.figures.survival_curves import Curve, draw_survival
 from graftline.figures.swimmer import draw_swimmer, shown_lanes, swimmer_lanes, swimmer_marks
-from graftline.report.value import Inputs, ReportFigure, Section, filled
+from graftline.report.value import Inputs, ReportFigure, Section, assumed_times, filled
 from graftline.tables.analyses import (
     Analysis,
     analyses,
     estimate_incidence,
     estimate_survival,
-    events_dated,
     observed_times,
 )
 from graftline.tables.published import published_table
@@ -69,7 +68,7 @@ def _survival_figures(inputs: Inputs, found: list[Analysis]) -> list[ReportFigur
     interval = inputs.trial.protocol.definitions.survival_interval
     made = []
     for name in _SURVIVAL_FIGURES:
-        own = [a for a in found if a.endpoint == name and events_dated(a)]
+        own = [a for a in found if a.endpoint == name]
         if not own:
             continue
         # the protocol's own counting, and beside it the one that entered late
@@ -95,7 +94,7 @@ def _survival_figures(inputs: Inputs, found: list[Analysis]) -> list[ReportFigur
 
 
 def _relapse_figure(found: list[Analysis]) -> list[ReportFigure]:
-    plain = [a for a in found if not a.late_entry and not a.variant and events_dated(a)]
+    plain = [a for a in found if not a.late_entry and not a.variant]
     chosen: list[Analysis] = []
     for name in ("relapse", "non_relapse_mortality"):
         own = [a for a in plain if a.endpoint == name]
@@ -108,7 +107,7 @@ def _relapse_figure(found: list[Analysis]) -> list[ReportFigure]:
     figure = draw_incidence(curves, title=title, origin=chosen[0].origin)
     caption = (
         "Cumulative incidence (Aalen-Johansen); each is the competing event of the other. "
-        "Shaded: 95% intervals (log-log)."
+        f"Shaded: 95% intervals (log-log). {assumed_times(chosen)}"
     )
     return [ReportFigure("relapse-nrm", title, caption, figure)]
 

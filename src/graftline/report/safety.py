@@ -4,13 +4,21 @@ import polars as pl
 
 from graftline.assess.assessment import all_rules
 from graftline.figures.cumulative_incidence import CauseCurve, draw_incidence
-from graftline.report.value import Inputs, ReportFigure, Section, filled, no_course, no_records
+from graftline.report.value import (
+    Inputs,
+    ReportFigure,
+    Section,
+    assumed_times,
+    filled,
+    no_course,
+    no_records,
+)
 from graftline.tables.adverse_events import (
     adverse_event_table,
     laboratory_grade_table,
     serious_event_table,
 )
-from graftline.tables.analyses import analyses, estimate_incidence, events_dated, observed_times
+from graftline.tables.analyses import analyses, estimate_incidence, observed_times
 from graftline.tables.gvhd import gvhd_listing, gvhd_table
 from graftline.tables.infections import infection_density_table, infection_table
 from graftline.tables.monitoring import stopping_tables
@@ -112,7 +120,7 @@ def _incidence_figure(
         and not a.late_entry
         and not a.variant
         and a.origin == "HSPC"
-        and events_dated(a)
+        and not a.undated
     ]
     if not found:
         return None
@@ -125,5 +133,8 @@ def _incidence_figure(
     )
     rivals = pl.concat([a.rows.filter(pl.col("status") > 1).select("cause") for a in found])
     seen = ", ".join(sorted(str(c).replace("_", " ") for c in rivals["cause"].unique()))
-    caption = f"Competing events seen: {seen or 'none'}. Shaded: 95% intervals (log-log)."
+    caption = (
+        f"Competing events seen: {seen or 'none'}. Shaded: 95% intervals (log-log). "
+        f"{assumed_times(found)}"
+    )
     return ReportFigure(id, title, caption, figure)

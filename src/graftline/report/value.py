@@ -7,6 +7,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from graftline.assess.assessment import Assessments
+from graftline.tables.analyses import Analysis
 from graftline.tables.value import ReportTable
 from graftline.trial import Trial
 
@@ -83,6 +84,15 @@ def no_records(trial: Trial, what: str, tables: Sequence[str]) -> str:
         return f"No records: {what} would come from {' or '.join(absent)}, not in the trial folder."
     names = " or ".join(f"{name}.csv" for name in tables)
     return f"No records: {names} has no rows that bear on {what}."
+
+
+def assumed_times(analyses: Sequence[Analysis]) -> str:
+    """Say how many of the times of a curve are assumed; empty where none is."""
+    counts = [int(a.rows["assumed"].sum()) for a in analyses]
+    if not any(counts):
+        return ""
+    parts = (f"{n} of {a.rows.height}" for n, a in zip(counts, analyses, strict=True))
+    return f"Times assumed: {', '.join(dict.fromkeys(parts))}."
 
 
 def no_course(what: str) -> str:

@@ -106,18 +106,6 @@ def observed_times(analysis: Analysis) -> tuple[NDArray[np.float64], NDArray[np.
     return rows["time_days"].to_numpy(), rows["entry_days"].to_numpy()
 
 
-def events_dated(analysis: Analysis) -> bool:
-    """Whether at least one event has a day that is recorded and not the middle of a range.
-
-    A course over time drawn from assumed days alone would show the assumption. Without events
-    there is nothing assumed.
-    """
-    if analysis.undated:
-        return False
-    events = analysis.rows.filter(pl.col("status") == 1)
-    return events.is_empty() or not bool(events["assumed"].all())
-
-
 def estimate_survival(analysis: Analysis, *, interval: IntervalType) -> KaplanMeier:
     """Kaplan-Meier estimate of an endpoint without competing events."""
     rows = analysis.rows

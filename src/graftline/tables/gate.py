@@ -1,6 +1,7 @@
 """Eligibility, dose checks and the gate to HSCT, line by line: met, not met, or unknown."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 
@@ -158,4 +159,10 @@ def dose_check_table(checks: pl.DataFrame) -> ReportTable:
         .unique(["check", "patient"], keep="first", maintain_order=True)
         .select("patient", **once)
     )
-    return criteria_table(rows, id="dose-checks", title="Dose and order checks")
+    unknown = (pl.col("met") == "unknown").all().over("criterion")
+    table = criteria_table(rows.filter(~unknown), id="dose-checks", title="Dose and order checks")
+    silent = rows.filter(unknown)["text"].unique(maintain_order=True)
+    if silent.is_empty():
+        return table
+    note = f"Unknown for every patient: {'; '.join(silent)}."
+    return replace(table, data=count_criteria(rows), footnotes=(*table.footnotes, note))
