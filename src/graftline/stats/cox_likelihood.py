@@ -84,13 +84,32 @@ def likelihood_rows(
     rows: CellRows,
 ) -> LikelihoodRows:
     """Gather rows in pass order; centring and scaling keep the sums well conditioned."""
-    centre, scale = matrix.mean(axis=0), matrix.std(axis=0)
-    scale = np.where(scale > 1e-12 * (np.abs(centre) + 1e-300), scale, 1.0)
+    centre, scale = centre_and_scale(matrix)
     x = standardised(matrix, rows.order, centre, scale)
     case = np.ones(x.shape[0]) if weights is None else weights[rows.order]
     ends = np.zeros(cells.time.size, dtype=np.bool_)
     ends[cells.begins[1:][np.diff(cells.begins) > 0] - 1] = True
     return LikelihoodRows(x, case, event[rows.order], rows, ends, centre, scale)
+
+
+@njit(cache=True)
+def centre_and_scale(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation of each column; 1 for a column that does not vary."""
+    n, p = matrix.shape
+    centre, scale = np.zeros(p), np.zeros(p)
+    for i in range(n):
+        for a in range(p):
+            centre[a] += matrix[i, a]
+    for a in range(p):
+        centre[a] /= n
+    for i in range(n):
+        for a in range(p):
+            scale[a] += (matrix[i, a] - centre[a]) ** 2
+    for a in range(p):
+        scale[a] = np.sqrt(scale[a] / n)
+        if not scale[a] > 1e-12 * abs(centre[a]):
+            scale[a] = 1.0
+    return centre, scale
 
 
 @njit(cache=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from graftline.stats.censoring_weights import Convention, censoring_curve
 from graftline.stats.competing_data import CompetingData
 from graftline.stats.cox_data import RiskCells, risk_cells
-from graftline.stats.cox_likelihood import standardised
+from graftline.stats.cox_likelihood import centre_and_scale, standardised
 from graftline.stats.event_counts import FloatArray, IntArray, index_times
 
 
@@ -78,8 +78,7 @@ def fine_gray_layout(
     order = np.argsort(slot.astype(np.int16) if n_slots < 2**15 else slot, kind="stable")
     offset = np.concatenate(([0], np.cumsum(np.bincount(slot, minlength=n_slots))))
     late, late_offset = _late_rows(cells, order, stratum)
-    centre, scale = matrix.mean(axis=0), matrix.std(axis=0)
-    scale = np.where(scale > 1e-12 * (np.abs(centre) + 1e-300), scale, 1.0)
+    centre, scale = centre_and_scale(matrix)
     x = standardised(matrix, order, centre, scale)
     competing = (data.cause > 0) & ~event
     at_own_time = before[place, group]
