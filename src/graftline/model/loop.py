@@ -5,67 +5,19 @@ queue. Nothing here mixes two lanes, so a patient's numbers do not depend on who
 neighbouring lane or in which thread. It is written as LLVM code, not for a just-in-time compiler of
 Python, because the first call on a fresh machine would wait ten seconds for that compiler.
 
-Per patient there is a row of reals (day, wanted step, state, constants), a row of integers, a row
-of stops and a row of states found at them; ``ARGUMENTS`` lists what the loop is handed.
+What it is handed, and how patients lie in memory, is in ``layout``.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 from llvmlite import ir
 
 from graftline.model import stepsize
 from graftline.model.blocks import BIT, F64, I64, Body
+from graftline.model.layout import ARGUMENTS, Real, Status, Whole
 from graftline.model.stepsize import SMALLEST_STEP
-
-ARGUMENTS = (
-    "reals",
-    "wholes",
-    "stops",
-    "found",
-    "dose_day",
-    "dose_state",
-    "dose_amount",
-    "queue",
-    "queue_length",
-    "stop_columns",
-    "buffer",
-    "most_steps",
-)
-
-
-class Real(IntEnum):
-    """Columns of the reals; constants follow the state."""
-
-    DAY = 0
-    WANT = 1
-    STATE = 2
-
-
-class Whole(IntEnum):
-    """Columns of the integers."""
-
-    STOPS = 0
-    NEXT_STOP = 1
-    LAST_DOSE = 2
-    NEXT_DOSE = 3
-    METHOD = 4
-    STATUS = 5
-    EXPLICIT_STEPS = 6
-    IMPLICIT_STEPS = 7
-
-
-class Status(IntEnum):
-    """How a patient's integration ended."""
-
-    OK = 0
-    TOO_MANY_STEPS = 1
-    STEP_TOO_SMALL = 2
-    NOT_FINITE = 3
-    NEGATIVE = 4
-
 
 FIRST_STEP_AFTER_DOSE = 0.1
 _FREE, _RENEW = 1, 2

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from graftline.model import rodas4, stepsize, tsit5
 from graftline.model.compile import Kernel, fixed_values, kernel
-from graftline.model.loop import ARGUMENTS, Real, Status, Whole
+from graftline.model.layout import ARGUMENTS, Real, Status, Whole
 from graftline.model.parameters import model
 
 Floats = NDArray[np.float64]
@@ -225,7 +225,7 @@ def _few(rows: Integers) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Tables that the loop reads and writes, a row per patient; see ``loop``."""
+    """Tables that the loop reads and writes, a row per patient; see ``layout``."""
 
     reals: Floats
     wholes: Integers
