@@ -225,20 +225,10 @@ def _backward_pass(
                 s2[a, b] += d2[a, b]
         steps = ties if efron else 1
         share = d_weight / steps
-        a0, a1, b0, b1, b2 = 0.0, 0.0, 0.0, 0.0, 0.0
-        for k in range(steps):
-            f = k / steps
-            denominator = s0 - f * d0
-            if not denominator > 0.0:
-                return -np.inf, score, info
-            value -= share * np.log(denominator)
-            one = share / denominator
-            a0 += one
-            a1 += f * one
-            one /= denominator
-            b0 += one
-            b1 += f * one
-            b2 += f * f * one
+        logs, a0, a1, b0, b1, b2 = _tie_sums(s0, d0, share, steps)
+        if not np.isfinite(logs):
+            return -np.inf, score, info
+        value -= logs
         for g in range(m):
             factor = moments[g, c]
             if factor == 0.0:
@@ -258,6 +248,28 @@ def _backward_pass(
             for b in range(a):
                 info[g, b, a] = info[g, a, b]
     return value, score, info
+
+
+@njit(cache=True)
+def _tie_sums(
+    s0: float, d0: float, share: float, steps: int
+) -> tuple[float, float, float, float, float, float]:
+    """Sums over a tie of share times log c, 1/c, f/c, 1/c^2, f/c^2 and f^2/c^2."""
+    logs, a0, a1, b0, b1, b2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for k in range(steps):
+        f = k / steps
+        denominator = s0 - f * d0
+        if not denominator > 0.0:
+            return np.inf, a0, a1, b0, b1, b2
+        logs += share * np.log(denominator)
+        one = share / denominator
+        a0 += one
+        a1 += f * one
+        one /= denominator
+        b0 += one
+        b1 += f * one
+        b2 += f * f * one
+    return logs, a0, a1, b0, b1, b2
 
 
 def maximise(
