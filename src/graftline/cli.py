@@ -10,7 +10,7 @@ from typing import ParamSpec
 import click
 
 from graftline import __version__
-from graftline.problems import InputError, exit_code, format_problems
+from graftline.problems import ExtraMissingError, InputError, exit_code, format_problems
 
 P = ParamSpec("P")
 _FOLDER = click.Path(path_type=Path)
@@ -26,6 +26,9 @@ def _reports_input_errors(command: Callable[P, None]) -> Callable[P, None]:
         except InputError as error:
             click.echo(format_problems(error.problems), err=True)
             sys.exit(exit_code(error.problems))
+        except ExtraMissingError as error:
+            click.echo(str(error), err=True)
+            sys.exit(2)
 
     return wrapped
 

@@ -62,6 +62,10 @@ class InputError(Exception):
         super().__init__(format_problems(self.problems))
 
 
+class ExtraMissingError(ImportError):
+    """A package of an optional extra is not installed; the message says which to install."""
+
+
 class ProtocolError(InputError):
     """The protocol file cannot be used as it is."""
 

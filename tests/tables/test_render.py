@@ -6,6 +6,7 @@ import zipfile
 import polars as pl
 import pytest
 
+from graftline.problems import ExtraMissingError
 from graftline.tables import render
 from graftline.tables.render import csv_table, html_table, latex_table, word_document
 from graftline.tables.value import ReportTable, Spanner, TableColumn, TableRow, plain_rows
@@ -60,7 +61,7 @@ def test_word_holds_the_cells_and_is_the_same_bytes_twice(table):
 
 def test_word_without_its_package_says_what_to_install(table, monkeypatch):
     monkeypatch.setattr(render.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(render.ExtraMissingError, match=r"graftline\[word\]"):
+    with pytest.raises(ExtraMissingError, match=r"graftline\[word\]"):
         word_document([table])
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from graftline.problems import ExtraMissingError
 from graftline.tables.value import ReportTable
 
 if TYPE_CHECKING:
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
 _STYLE = re.compile(r"<style>.*?</style>\s*", re.DOTALL)
 _SUPERSCRIPTS = {"\N{EM SPACE}": r"\quad ", "\N{MINUS SIGN}": "$-$", "≥": r"$\geq$", "≤": r"$\leq$"}
 _EPOCH = (2000, 1, 1)
-
-
-class ExtraMissingError(RuntimeError):
-    """A package of an optional extra is not installed; the message says which to install."""
 
 
 def html_table(table: ReportTable) -> str:
