@@ -8,6 +8,7 @@ import pytest
 
 from graftline.stats.aalen_johansen import cumulative_incidence
 from graftline.stats.censoring_weights import fine_gray_rows
+from graftline.stats.concordance import cox_concordance
 from graftline.stats.cox import cox
 from graftline.stats.cox_likelihood import FitError, SeparationError
 from graftline.stats.design import design_matrix
@@ -116,6 +117,12 @@ def test_equals_coxph_on_finegray_rows(entry):
     assert_equals_r(fit.log_likelihood_null, r["loglik_null"])
     assert_equals_r(fit.score.statistic, r["score_test"][0])
     assert_equals_r(fit.to_frame()["p_value"].to_numpy(), r["p"], rel=1e-5)
+    assert_equals_r(fit.to_frame()["lower"].to_numpy(), r["hr_lower"], rel=1e-6)
+    assert_equals_r(fit.to_frame()["upper"].to_numpy(), r["hr_upper"], rel=1e-6)
+    assert_equals_r(fit.likelihood_ratio.statistic, r["lr_test"][0])
+    assert_equals_r(fit.wald.p_value, r["wald_test"][2], rel=1e-5)
+    c = cox_concordance(fit)
+    assert_equals_r([c.concordance, c.std_error], r["concordance"], rel=1e-6)
     fast = fine_gray(frame["time"], frame["status"], matrix, cause=cause, convention="survival")
     np.testing.assert_allclose(fast.coef, fit.coef, rtol=1e-8)
     np.testing.assert_allclose(fast.naive_variance, fit.naive_variance, rtol=1e-8)
