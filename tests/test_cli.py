@@ -93,3 +93,10 @@ def test_report_refuses_what_check_refuses(tmp_path):
     result = run("report", tmp_path / "new", "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    result = run("report", HU, "--out", tmp_path / "file" / "inside")
+    assert result.exit_code == 2
+    assert "can be written" in result.output

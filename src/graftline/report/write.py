@@ -8,7 +8,7 @@ from typing import cast
 from graftline.assess.assessment import assess_trial
 from graftline.endpoints import derive_endpoints
 from graftline.figures.theme import Format, figure_bytes
-from graftline.problems import Severity
+from graftline.problems import InputError, Problem, Severity
 from graftline.report.build import build_report
 from graftline.report.html import render_html
 from graftline.report.machine import machine_report
@@ -57,7 +57,7 @@ def write_report(
     Raises
     ------
     InputError
-        The trial cannot be read as it is.
+        The trial cannot be read as it is, or the results cannot be written.
     ExtraMissingError
         Word tables were asked for and python-docx is not installed.
     """
@@ -67,9 +67,14 @@ def write_report(
     progress("Deriving endpoints")
     endpoints = derive_endpoints(trial, assessed)
     report = build_report(trial, assessed, endpoints, monitoring=monitoring, progress=progress)
-    written = write_files(
-        report, out, figures=figures, tables=tables, machine=machine, progress=progress
-    )
+    try:
+        written = write_files(
+            report, out, figures=figures, tables=tables, machine=machine, progress=progress
+        )
+    except OSError as error:
+        remedy = f"{error.strerror}: free the disk or name another folder with --out"
+        problem = Problem(str(out), "a folder that can be written", remedy, Severity.UNREADABLE)
+        raise InputError([problem]) from error
     return WrittenReport(written[0], written, _summary(trial, report))
 
 
