@@ -1,0 +1,1 @@
+"""Virtual patients treated by a protocol: cohort, clinic, trial folder, campaigns, comparisons."""

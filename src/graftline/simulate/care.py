@@ -1,0 +1,261 @@
+"""What the clinic gives on what it sees: rules of supportive care, applied to a whole visit.
+
+Each rule looks at measurements of the day, changes the ward and writes a record.
+"""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from graftline.assess.gvhd_organs import stage_organs, with_overall_grade
+from graftline.assess.vital_signs import daily_crs_signs
+from graftline.model.parameters import column, state_column
+from graftline.simulate.signs import OrganFindings, VitalSigns
+from graftline.simulate.ward import Case, Ledger, Ward
+from graftline.trial import conform
+
+Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+
+_DEVICES = np.array(["room_air", "nasal_cannula", "high_flow_cannula"])
+
+
+def vital_frame(rows: Integers, day: int, signs: VitalSigns) -> pl.DataFrame:
+    """Vital signs as rows of the table ``vitals``; patients by row number."""
+    return pl.DataFrame(
+        {
+            "patient": pl.Series(rows).cast(pl.String),
+            "day": np.full(rows.size, float(day)),
+            "temperature_c": signs.temperature_c,
+            "systolic_mmhg": signs.systolic_mmhg,
+            "vasopressors": np.where(signs.vasopressor, "noradrenaline", "none"),
+            "oxygen_device": _DEVICES[signs.device],
+            "oxygen_flow_l_per_min": pl.Series(signs.flow_l_per_min).fill_nan(None),
+            "spo2_percent": signs.spo2_percent,
+        }
+    )
+
+
+def crs_grades(case: Case, rows: Integers, day: int, signs: VitalSigns) -> Floats:
+    """Grade of the day from the same daily signs that ``assess`` grades.
+
+    Only patients with a sign are put through the rules; fever waives once treated, as in the rule.
+    """
+    grade = np.zeros(rows.size)
+    low = signs.systolic_mmhg < case.low_systolic_mmhg[rows]
+    odd = low | signs.vasopressor | (signs.device > 0) | (signs.temperature_c >= 38.0)
+    found = np.flatnonzero(odd)
+    if found.size == 0:
+        return grade
+    vitals = conform(vital_frame(found, day, _pick(signs, found)), "vitals")
+    patients = pl.DataFrame(
+        {
+            "patient": pl.Series(found).cast(pl.String),
+            "age_years": case.age_years[rows[found]],
+        }
+    )
+    daily = daily_crs_signs(vitals, patients).with_columns(place=pl.col("patient").cast(pl.Int64))
+    worst = daily.select(
+        "place",
+        grade=pl.max_horizontal(
+            pl.col("fever").cast(pl.Int64), "hypotension_grade", "hypoxia_grade"
+        ),
+    )
+    grade[worst["place"].to_numpy()] = worst["grade"].fill_null(0).to_numpy()
+    return grade
+
+
+def _pick(signs: VitalSigns, rows: Integers) -> VitalSigns:
+    return VitalSigns(*(getattr(signs, name)[rows] for name in VitalSigns.__slots__))
+
+
+def treat_crs(
+    ward: Ward,
+    ledger: Ledger,
+    rows: Integers,
+    day: int,
+    grade: Floats,
+    *,
+    tocilizumab_from: int = 2,
+    steroids_from: int = 3,
+    most_doses: int = 4,
+    steroid_days: int = 3,
+) -> None:
+    """Tocilizumab at grade 2 (at most every second day, four in all), dexamethasone at grade 3."""
+    ward.crs_grade[rows] = grade
+    due = (
+        (grade >= tocilizumab_from)
+        & (ward.tocilizumab_day[rows] <= day - 2)
+        & (ward.tocilizumab_doses[rows] < most_doses)
+    )
+    given = rows[due]
+    state_column(ward.states, "X")[given] = 0.8
+    ward.tocilizumab_day[given] = day
+    ward.tocilizumab_doses[given] += 1
+    _write_drug(ledger, given, "tocilizumab", day, day, 8.0, "mg/kg", "crs")
+    severe = rows[(grade >= steroids_from) & (ward.steroid_until[rows] < day)]
+    ward.steroid_until[severe] = day + steroid_days - 1
+    ward.taper_until[severe] = day + steroid_days - 1
+    _write_drug(ledger, severe, "dexamethasone", day, day + steroid_days - 1, 20.0, "mg", "crs")
+
+
+def treat_gvhd(
+    ward: Ward,
+    ledger: Ledger,
+    case: Case,
+    rows: Integers,
+    day: int,
+    findings: OrganFindings,
+    *,
+    from_grade: int = 2,
+    full_days: int = 14,
+    taper_days: int = 14,
+) -> None:
+    """Methylprednisolone at grade II: two weeks in full, two at half."""
+    # no finding below these can be grade II, so that only few are put through the rules
+    marked = (
+        (findings.skin_bsa_percent >= 50.0)
+        | (findings.bilirubin_mg_per_dl >= 2.0)
+        | (findings.stool_ml_per_day >= 500.0)
+        | findings.nausea
+    )
+    ill = np.flatnonzero(ward.gvhd_active[rows] & (ward.taper_until[rows] < day) & marked)
+    if ill.size == 0:
+        return
+    grade = _gvhd_grade(case, rows, ill, day, findings)
+    treated = rows[ill[grade >= from_grade]]
+    ward.steroid_until[treated] = day + full_days - 1
+    ward.taper_until[treated] = day + full_days + taper_days - 1
+    drug = "methylprednisolone"
+    _write_drug(ledger, treated, drug, day, day + full_days - 1, 2.0, "mg/kg", "gvhd")
+    first = day + full_days
+    _write_drug(ledger, treated, drug, first, first + taper_days - 1, 1.0, "mg/kg", "gvhd")
+
+
+def _gvhd_grade(
+    case: Case, rows: Integers, ill: Integers, day: int, findings: OrganFindings
+) -> Integers:
+    gvhd = pl.DataFrame(
+        {
+            "patient": pl.Series(ill).cast(pl.String),
+            "day": np.full(ill.size, float(day)),
+            "skin_bsa_percent": findings.skin_bsa_percent[ill],
+            "bilirubin_mg_per_dl": findings.bilirubin_mg_per_dl[ill],
+            "stool_ml_per_day": findings.stool_ml_per_day[ill],
+            "upper_gi": np.where(findings.nausea[ill], "persistent", "none"),
+        }
+    )
+    patients = pl.DataFrame(
+        {
+            "patient": pl.Series(ill).cast(pl.String),
+            "age_years": case.age_years[rows[ill]],
+            "weight_kg": case.cohort.body.weight_kg[rows[ill]],
+        }
+    )
+    stages = stage_organs(conform(gvhd, "gvhd"), patients)
+    system = case.plan.protocol.definitions.acute_gvhd
+    graded = with_overall_grade(stages, system=system).select(
+        place=pl.col("patient").cast(pl.Int64), grade="grade"
+    )
+    grade = np.zeros(ill.size, dtype=np.int64)
+    grade[np.searchsorted(ill, graded["place"].to_numpy())] = graded["grade"].to_numpy()
+    return grade
+
+
+def transfuse(
+    ward: Ward,
+    ledger: Ledger,
+    rows: Integers,
+    day: int,
+    platelets: Floats,
+    hemoglobin: Floats,
+    *,
+    platelets_below: float = 10.0,
+    platelet_rise: float = 25.0,
+    hemoglobin_below: float = 70.0,
+    hemoglobin_rise: float = 20.0,
+) -> None:
+    """Platelets under 10e9/L at most every second day; two units of red cells under 70 g/L."""
+    low = rows[(platelets < platelets_below) & (ward.platelets_given[rows] <= day - 2)]
+    state_column(ward.states, "P")[low] += platelet_rise
+    ward.platelets_given[low] = day
+    ledger.write("transfusions", low, day=float(day), product="platelets", units=1.0)
+    pale = rows[(hemoglobin < hemoglobin_below) & (ward.red_cells_given[rows] <= day - 2)]
+    ward.hemoglobin[pale] += hemoglobin_rise
+    ward.red_cells_given[pale] = day
+    ledger.write("transfusions", pale, day=float(day), product="red_cells", units=2.0)
+
+
+def give_gcsf(
+    ward: Ward,
+    ledger: Ledger,
+    rows: Integers,
+    day: int,
+    anc: Floats,
+    *,
+    from_hsct_day: int = 5,
+    until_anc: float = 0.5,
+    for_days: int = 3,
+) -> None:
+    """G-CSF from day 5 after HSCT until ANC has been 0.5e9/L for three visits."""
+    since = day - ward.hsct_day[rows]
+    good = anc >= until_anc
+    ward.anc_days[rows] = np.where(good, ward.anc_days[rows] + 1, 0)
+    running = ~np.isnan(ward.gcsf_since[rows])
+    recovered = rows[running & (ward.anc_days[rows] >= for_days)]
+    _end_gcsf(ward, ledger, recovered, day)
+    start = rows[(since == from_hsct_day) & ~good]
+    ward.gcsf_since[start] = day
+    column(ward.parameters, "gcsf")[start] = 1.0
+
+
+def _end_gcsf(ward: Ward, ledger: Ledger, rows: Integers, day: int) -> None:
+    column(ward.parameters, "gcsf")[rows] = 0.0
+    _write_drug(ledger, rows, "filgrastim", ward.gcsf_since[rows], day, 5.0, "ug/kg", "neutropenia")
+    ward.gcsf_since[rows] = np.nan
+
+
+def close_gcsf(ward: Ward, ledger: Ledger) -> None:
+    """Write the courses of G-CSF that were still running at the end, with that day."""
+    rows = np.flatnonzero(~np.isnan(ward.gcsf_since))
+    last = np.fmin(np.floor(ward.death_day[rows]), ward.end_day[rows])
+    _write_drug(
+        ledger, rows, "filgrastim", ward.gcsf_since[rows], last, 5.0, "ug/kg", "neutropenia"
+    )
+
+
+def set_steroids(ward: Ward, day: int) -> None:
+    """Steroids on, halved or off for the time from this day on."""
+    full, half = ward.steroid_until >= day, ward.taper_until >= day
+    column(ward.parameters, "steroid")[:] = np.where(full, 1.0, np.where(half, 0.5, 0.0))
+
+
+def set_prophylaxis(ward: Ward, day: int, *, full_days: int = 90, taper_days: int = 180) -> None:
+    """GVHD prophylaxis from the day before HSCT, halved after day 90, off after day 180."""
+    since = day - np.where(np.isnan(ward.hsct_planned), np.inf, ward.hsct_planned)
+    full, half = (since >= -1) & (since < full_days), (since >= -1) & (since < taper_days)
+    column(ward.parameters, "prophylaxis")[:] = np.where(full, 1.0, np.where(half, 0.5, 0.0))
+
+
+def _write_drug(
+    ledger: Ledger,
+    rows: Integers,
+    drug: str,
+    start: Floats | int,
+    end: Floats | int,
+    dose: float,
+    unit: str,
+    indication: str,
+) -> None:
+    ledger.write(
+        "drugs",
+        rows,
+        drug=drug,
+        start_day=np.asarray(start, dtype=np.float64),
+        end_day=np.asarray(end, dtype=np.float64),
+        dose=dose,
+        unit=unit,
+        indication=indication,
+        route="subcutaneous" if drug == "filgrastim" else "iv",
+    )

@@ -1,0 +1,617 @@
+"""Treating a chunk of virtual patients: integrate to the next visit, measure, ask, act, write down.
+
+The whole chunk goes through a visit day together; only patients who are due are integrated and
+measured. Measurements carry assay noise from ``model.observe``; every random number is named
+(``streams``), so that a decision changes nothing but what follows from it.
+"""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from graftline.model import observe
+from graftline.model.events import (
+    Body,
+    car_t_infusion,
+    draw_small_clones,
+    lymphodepletion,
+)
+from graftline.model.parameters import column, model, state_column
+from graftline.model.solver import Doses, Pace, integrate
+from graftline.simulate import care, gate
+from graftline.simulate.hazards import crossing_day, growth_crossing_day
+from graftline.simulate.signs import (
+    binomial,
+    gvhd_severity,
+    organ_findings,
+    take,
+    vital_signs,
+)
+from graftline.simulate.streams import normals, uniforms
+from graftline.simulate.visits import Due, calendar_of, due_on
+from graftline.simulate.ward import Case, Ledger, Ward, admit
+
+Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+
+_RELAPSE_SHARE = 0.05
+_SMALL_CLONE_1E9 = 1e-7
+_HEALTHY_HB, _HB_DAYS = 135.0, 60.0
+_STAYS_ILL = 0.15
+_MARROW_DELAY_MOST = 1e9
+
+
+def treat(case: Case, end_day: Floats, *, threads: int | None = None) -> tuple[Ward, Ledger]:
+    """Treat all patients of a chunk until death or the last day of follow-up.
+
+    Parameters
+    ----------
+    case : Case
+    end_day : array [n]
+        Whole days.
+    threads : int, optional
+        For the solver.
+
+    Returns
+    -------
+    Ward at the end, Ledger of everything written down.
+    """
+    ward, ledger = admit(case.cohort, end_day), Ledger()
+    last = int(np.max(end_day))
+    calendar = calendar_of(case.plan.visits, last)
+    if case.plan.fixed_hsct_day is not None:
+        ward.hsct_planned[:] = case.plan.fixed_hsct_day
+    doses = _lymphodepletion(case)
+    for day in range(last + 1):
+        due = due_on(calendar, day, ward.hsct_day, ward.gvhd_active)
+        seen = _who(case, ward, due, day)
+        if seen.size == 0:
+            continue
+        _carry(case, ward, ledger, seen, day, doses if day == 0 else None, threads)
+        present = seen[np.isnan(ward.death_day[seen]) & (ward.status[seen] == 0)]
+        _visit(case, ward, ledger, due, present, day)
+        _infuse(case, ward, ledger, present, day)
+        care.set_steroids(ward, day)
+        if case.plan.prophylaxis:
+            care.set_prophylaxis(ward, day)
+    care.close_gcsf(ward, ledger)
+    return ward, ledger
+
+
+def _lymphodepletion(case: Case) -> Doses:
+    """Doses of the plan's drugs; drugs and days the model does not know are an error upstream."""
+    body, everybody = case.cohort.body, np.arange(len(case.cohort.numbers))
+    amount = {drug.drug: drug.dose or 0.0 for drug in case.plan.lymphodepletion}
+    days = sorted({float(d) for drug in case.plan.lymphodepletion for d in drug.days})
+    return lymphodepletion(
+        everybody,
+        body,
+        days=days,
+        fludarabine_mg_per_m2=amount.get("fludarabine", 0.0),
+        cyclophosphamide_mg_per_m2=amount.get("cyclophosphamide", 0.0),
+        etoposide_mg=amount.get("etoposide", 0.0),
+    )
+
+
+def _who(case: Case, ward: Ward, due: Due, day: int) -> Integers:
+    """Rows of patients seen today: due, or to be infused, conditioned, or at the end."""
+    coming = ward.hsct_planned - day
+    prepared = (coming >= 0) & (coming <= (6 if case.plan.conditioning else 0))
+    treated = prepared & np.isnan(ward.hsct_day)
+    here = np.isnan(ward.death_day) & (ward.end_day >= day) & (ward.status == 0)
+    rows: Integers = np.flatnonzero(here & (due.any | treated | (ward.end_day == day)))
+    return rows
+
+
+def _carry(
+    case: Case,
+    ward: Ward,
+    ledger: Ledger,
+    rows: Integers,
+    day: int,
+    doses: Doses | None,
+    threads: int | None,
+) -> None:
+    """Integrate to the day; deaths, relapse and infections on the way."""
+    start, before = ward.day[rows], ward.states[rows]
+    parameters = ward.parameters[rows]
+    result = integrate(
+        before,
+        parameters,
+        start,
+        np.full((rows.size, 1), float(day)),
+        doses=doses,
+        pace=Pace(ward.step[rows], ward.stiff[rows]),
+        threads=threads,
+    )
+    after = _small_clones(case, rows, before, result.final, parameters, day - start, day)
+    _onset_of_relapse(ward, rows, before, after, start, day)
+    ward.states[rows] = after
+    ward.step[rows], ward.stiff[rows] = result.pace.step, result.pace.stiff
+    ward.status[rows] = result.status
+    _hemoglobin(ward, rows, before, after, day - start)
+    ward.day[rows] = day
+    if day == 0:
+        # whoever is infused has lived to be: the clocks of infection start here
+        state_column(ward.states, "HI")[rows] = 0.0
+        return
+    _deaths(case, ward, rows, before, after, start, day)
+    _infections(case, ward, ledger, rows, before, after, start, day)
+
+
+def _small_clones(
+    case: Case,
+    rows: Integers,
+    before: Floats,
+    after: Floats,
+    parameters: Floats,
+    days: Floats,
+    day: int,
+) -> Floats:
+    """Replace clones that began the interval below 100 cells by a birth-death draw."""
+    clones = before[:, [model().state_index[name] for name in ("LP", "LN")]]
+    small = (clones > 0.0) & (clones < _SMALL_CLONE_1E9)
+    # cells that the CD7+ clone sheds would be lost by the draw: then the clone stays integrated
+    small[:, 1] &= clones[:, 0] * column(parameters, "mu") * days < 1e-9
+    who = np.flatnonzero(small.any(axis=1))
+    if who.size == 0:
+        return after
+    u = uniforms(case.streams, case.cohort.numbers[rows[who]], "clones", day=day, count=6)
+    drawn = draw_small_clones(before[who], parameters[who], days[who], u.reshape(-1, 2, 3))
+    result = after.copy()
+    for j, name in enumerate(("LP", "LN")):
+        mine = small[who, j]
+        state_column(result, name)[who[mine]] = state_column(drawn, name)[mine]
+    return result
+
+
+def _onset_of_relapse(
+    ward: Ward, rows: Integers, before: Floats, after: Floats, start: Floats, day: int
+) -> None:
+    """Morphologic relapse (or refractory disease from day 28 on) starts the hazard of death."""
+    share = observe.blast_fraction(after)
+    onset = growth_crossing_day(
+        observe.blast_fraction(before), share, _RELAPSE_SHARE, start, float(day)
+    )
+    new = np.isnan(ward.relapsed_day[rows]) & np.isfinite(onset) & (day >= 28)
+    ward.relapsed_day[rows[new]] = onset[new]
+    hazard = column(ward.parameters, "hR")[rows]
+    state_column(after, "HR")[new] += (hazard * (day - onset))[new]
+    column(ward.parameters, "relapsed")[rows[new]] = 1.0
+    healed = rows[(share < 0.01) & ~np.isnan(ward.relapsed_day[rows])]
+    ward.relapsed_day[healed] = np.nan
+    column(ward.parameters, "relapsed")[healed] = 0.0
+
+
+def _hemoglobin(ward: Ward, rows: Integers, before: Floats, after: Floats, days: Floats) -> None:
+    """Haemoglobin follows the marrow towards 135 g/L times its output, over 60 days."""
+    output = [np.minimum(_stem(states), 1.0) for states in (before, after)]
+    target = _HEALTHY_HB * 0.5 * (output[0] + output[1])
+    left = np.exp(-days / _HB_DAYS)
+    ward.hemoglobin[rows] = target + (ward.hemoglobin[rows] - target) * left
+
+
+def _stem(states: Floats) -> Floats:
+    total: Floats = state_column(states, "SR") + state_column(states, "SD")
+    return total
+
+
+def _infections(
+    case: Case,
+    ward: Ward,
+    ledger: Ledger,
+    rows: Integers,
+    before: Floats,
+    after: Floats,
+    start: Floats,
+    day: int,
+    *,
+    lasts_days: float = 10.0,
+) -> None:
+    """Infections that are survived, where their cumulative hazard passes."""
+    hazard = [state_column(states, "HI") for states in (before, after)]
+    for k in range(case.fates.infections.shape[1]):
+        at = crossing_day(*hazard, case.fates.infections[rows, k], start, float(day))
+        found = np.isfinite(at) & ~(at >= ward.death_day[rows])
+        first = np.floor(at[found])
+        ledger.write(
+            "infections", rows[found], start_day=first, end_day=first + lasts_days, order=k
+        )
+        ward.infected_until[rows[found]] = first + lasts_days
+
+
+def _deaths(
+    case: Case,
+    ward: Ward,
+    rows: Integers,
+    before: Floats,
+    after: Floats,
+    start: Floats,
+    day: int,
+) -> None:
+    """Death of whichever comes first: infection, or relapse."""
+    days = [
+        crossing_day(
+            state_column(before, name), state_column(after, name), threshold[rows], start, day
+        )
+        for name, threshold in (
+            ("HI", case.fates.infection),
+            ("HR", case.fates.after_relapse),
+        )
+    ]
+    first = np.fmin(*days)
+    dead = np.isfinite(first)
+    ward.death_day[rows[dead]] = first[dead]
+    ward.relapse_death[rows[dead]] = (days[1] <= np.nan_to_num(days[0], nan=np.inf))[dead]
+
+
+def _visit(case: Case, ward: Ward, ledger: Ledger, due: Due, present: Integers, day: int) -> None:
+    """Everything looked at today, and what is done on it."""
+    _look_at_signs(case, ward, ledger, present[due.vitals[present]], day)
+    _look_at_gvhd(
+        case, ward, ledger, present[due.gvhd[present] | _car_t_rash(case, present, day)], day
+    )
+    counted = present[due.counts[present] | due.marrow[present]]
+    anc, platelets, hemoglobin = _look_at_counts(case, ward, ledger, counted, day)
+    _look_at_car_t(case, ward, ledger, present[due.kinetics[present]], day)
+    _look_for_viruses(case, ward, ledger, present[due.viral[present]], day)
+    _look_at_chimerism(case, ward, ledger, present[due.chimerism[present]], day)
+    suspected = _suspicious(ward, counted, day)
+    examined = np.flatnonzero(due.marrow[counted] | suspected)
+    if day > 0:
+        _look_at_marrow(
+            case,
+            ward,
+            ledger,
+            counted[examined],
+            day,
+            anc[examined],
+            platelets[examined],
+            hemoglobin[examined],
+        )
+        _plan_salvage(case, ward, counted, day, anc, platelets, hemoglobin)
+    care.transfuse(ward, ledger, counted, day, platelets, hemoglobin)
+    care.give_gcsf(ward, ledger, counted, day, anc)
+
+
+def _numbers(case: Case, rows: Integers) -> Integers:
+    return case.cohort.numbers[rows]
+
+
+def _look_at_signs(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int) -> None:
+    if rows.size == 0:
+        return
+    z = normals(case.streams, _numbers(case, rows), "vitals", day=day, count=4)
+    signs = vital_signs(
+        ward.states[rows],
+        take(case.thresholds, rows),
+        z,
+        low_systolic_mmhg=case.low_systolic_mmhg[rows],
+    )
+    il6 = observe.report_lognormal(state_column(ward.states[rows], "I"), z[:, 3], observe.IL6)
+    ledger.write(
+        "vitals",
+        rows,
+        day=float(day),
+        temperature_c=signs.temperature_c,
+        systolic_mmhg=signs.systolic_mmhg,
+        spo2_percent=signs.spo2_percent,
+        vasopressor=signs.vasopressor,
+        device=signs.device,
+        flow=signs.flow_l_per_min,
+        il6=il6.value,
+        il6_below=il6.below,
+    )
+    care.treat_crs(ward, ledger, rows, day, care.crs_grades(case, rows, day, signs))
+
+
+def _look_at_counts(
+    case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int
+) -> tuple[Floats, Floats, Floats]:
+    states = ward.states[rows]
+    z = normals(case.streams, _numbers(case, rows), "counts", day=day, count=3)
+    # one dilution error for the whole sample, so that neutrophils never exceed white cells
+    white = observe.report_lognormal(observe.leukocytes(states), z[:, 0], observe.LEUKOCYTES)
+    anc = observe.report_lognormal(observe.neutrophils(states), z[:, 0], observe.ANC)
+    platelets = observe.report_lognormal(observe.platelets(states), z[:, 1], observe.PLATELETS)
+    hemoglobin = np.round(ward.hemoglobin[rows] * np.exp(0.02 * z[:, 2]), 0)
+    rounded = np.round(anc.value, 2), np.round(platelets.value, 0)
+    ledger.write(
+        "counts",
+        rows,
+        day=float(day),
+        anc=rounded[0],
+        anc_below=anc.below,
+        wbc=np.round(white.value, 2),
+        wbc_below=white.below,
+        platelets=rounded[1],
+        platelets_below=platelets.below,
+        hemoglobin=hemoglobin,
+        creatinine=case.creatinine_mg_per_dl[rows],
+        bilirubin=case.bilirubin_mg_per_dl[rows],
+    )
+    return rounded[0], rounded[1], hemoglobin
+
+
+def _look_at_car_t(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int) -> None:
+    states = ward.states[rows]
+    z = normals(case.streams, _numbers(case, rows), "car_t", day=day, count=4)
+    copies = observe.car_copies(states, column(ward.parameters, "VCN")[rows])
+    readings = {
+        "car_t_qpcr": observe.report_lognormal(copies, z[:, 0], observe.QPCR),
+        "car_t_flow": observe.report_lognormal(observe.car_t_cells(states), z[:, 1], observe.FLOW),
+        "cd3_cd7_positive": observe.report_lognormal(
+            observe.cd7_positive_t_cells(states), z[:, 2], observe.FLOW
+        ),
+        "cd3_cd7_negative": observe.report_lognormal(
+            observe.cd7_negative_t_cells(states), z[:, 3], observe.FLOW
+        ),
+    }
+    columns: dict[str, object] = {}
+    for name, reading in readings.items():
+        columns[name], columns[f"{name}_below"] = reading.value, reading.below
+    ledger.write("car_t", rows, day=float(day), **columns)
+
+
+def _car_t_rash(case: Case, rows: Integers, day: int, *, lasts_days: int = 5) -> Booleans:
+    """Whether GVHD of the CAR-T product shows today."""
+    since = day - case.fates.car_t_gvhd_day[rows]
+    rash: Booleans = (since >= 0) & (since <= lasts_days)
+    return rash
+
+
+def _look_at_gvhd(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int) -> None:
+    if rows.size == 0:
+        return
+    states = ward.states[rows]
+    damage, present = state_column(states, "B"), state_column(states, "G")
+    worst = np.maximum(ward.worst_damage[rows], present)
+    ward.worst_damage[rows] = worst
+    share = np.divide(present, worst, out=np.zeros_like(worst), where=worst > 0)
+    begun = damage >= case.fates.gvhd[rows]
+    rash = _car_t_rash(case, rows, day)
+    fading = rash & (day - case.fates.car_t_gvhd_day[rows] > 4)
+    ill = begun & (share > _STAYS_ILL)
+    level = gvhd_severity(damage, share, case.thresholds.gvhd_latent[rows])
+    findings = organ_findings(
+        level, ill, take(case.thresholds, rows), case.bilirubin_mg_per_dl[rows]
+    )
+    skin = np.where(rash & ~ill, np.where(fading, 0.0, 60.0), findings.skin_bsa_percent)
+    ward.gvhd_active[rows] = ill | (rash & ~fading)
+    since = day - ward.hsct_day[rows]
+    chronic = since >= case.fates.chronic_gvhd_day[rows]
+    ledger.write(
+        "gvhd",
+        rows,
+        day=float(day),
+        skin_bsa_percent=skin,
+        bilirubin_mg_per_dl=findings.bilirubin_mg_per_dl,
+        stool_ml_per_day=findings.stool_ml_per_day,
+        nausea=findings.nausea,
+        from_car_t=rash & ~ill,
+        chronic=chronic,
+        late=since >= 100,
+    )
+    care.treat_gvhd(ward, ledger, case, rows, day, findings)
+
+
+def _look_for_viruses(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int) -> None:
+    """Viral DNA: from the drawn onset on, if T cells without CAR were below 200/uL by then."""
+    states = ward.states[rows]
+    since = day - ward.hsct_day[rows]
+    low = observe.t_cells_without_car(states) < 200.0
+    z = normals(case.streams, _numbers(case, rows), "virus", day=day, count=2)
+    for j, (virus, onset) in enumerate(
+        (("CMV", case.fates.cmv_day[rows]), ("EBV", case.fates.ebv_day[rows]))
+    ):
+        age = since - onset
+        shape = np.exp(-(((age - 14.0) / 10.0) ** 2))
+        load = np.where((age >= 0) & (age <= 42) & low, 2e4 * shape * np.exp(0.8 * z[:, j]), 0.0)
+        ledger.write("viral", rows, day=float(day), virus=virus, value=np.round(load))
+
+
+def _look_at_chimerism(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int) -> None:
+    if rows.size == 0:
+        return
+    states = ward.states[rows]
+    own = case.of_graft_donor[rows]
+    z = normals(case.streams, _numbers(case, rows), "str", day=day, count=3)
+    true = {
+        "unsorted": observe.donor_str(states, own),
+        "cd3": observe.donor_t_cells(states, own),
+        "cd15": observe.donor_myeloid(states),
+    }
+    # cells of an earlier transplant from the same donor cannot be told from the new graft's
+    blasts = 50.0 * observe.leukaemia(states) / observe.nucleated_cells(states)
+    for j, (lineage, percent) in enumerate(true.items()):
+        same = 100.0 - (blasts if lineage == "unsorted" else 0.0)
+        seen = np.where(case.earlier_donor[rows], same, np.nan_to_num(percent))
+        value = observe.report_str(seen, z[:, j]).value
+        ledger.write(
+            "chimerism", rows, day=float(day), lineage=lineage, donor_percent=np.round(value, 1)
+        )
+
+
+def _suspicious(ward: Ward, rows: Integers, day: int) -> Booleans:
+    """Blasts in the blood film (1 % and more) call for a marrow, at most once a fortnight."""
+    states = ward.states[rows]
+    share = 0.5 * observe.leukaemia(states) / observe.nucleated_cells(states)
+    rested = np.nan_to_num(ward.last_marrow[rows], nan=-_MARROW_DELAY_MOST) <= day - 14
+    seen: Booleans = (share >= 0.01) & rested & (day >= 28) & ward.in_remission[rows]
+    return seen
+
+
+def _look_at_marrow(
+    case: Case,
+    ward: Ward,
+    ledger: Ledger,
+    rows: Integers,
+    day: int,
+    anc: Floats,
+    platelets: Floats,
+    hemoglobin: Floats,
+) -> None:
+    """Differential, cellularity, residual disease; then the decision for HSCT."""
+    if rows.size == 0:
+        return
+    states = ward.states[rows]
+    numbers = _numbers(case, rows)
+    u = uniforms(case.streams, numbers, "marrow", day=day, count=3)
+    z = normals(case.streams, numbers, "cellularity", day=day)[:, 0]
+    share = observe.blast_fraction(states)
+    cellularity = np.round(observe.marrow_cellularity(states) * np.exp(0.15 * z)).clip(0, 100)
+    counted = np.where(cellularity < 25.0, 200, 500)
+    blasts = np.where(
+        counted == 200, binomial(u[:, 0], 200, share) / 2.0, binomial(u[:, 0], 500, share) / 5.0
+    )
+    residual = binomial(u[:, 1], 1_000_000, share) / 1e6
+    in_blood = 0.5 * observe.leukaemia(states) / observe.nucleated_cells(states)
+    circulating = binomial(u[:, 2], 200, in_blood)
+    cd7 = np.nan_to_num(observe.cd7_on_blasts(states), nan=0.0)
+    expressed = case.cohort.table["cd7_percent_of_blasts"].to_numpy()[rows]
+    ledger.write(
+        "marrow",
+        rows,
+        day=float(day),
+        blasts_percent=blasts,
+        cells_counted=counted,
+        cellularity_percent=cellularity,
+        mrd_fraction=residual,
+        cd7_percent_of_blasts=np.where(residual >= 1e-3, np.round(cd7 * expressed), np.nan),
+        blood_blasts=circulating / 2.0,
+    )
+    ward.last_marrow[rows] = day
+    response = gate.responses(
+        case,
+        rows,
+        blasts_percent=blasts,
+        cells_counted=counted,
+        cellularity_percent=cellularity,
+        circulating=circulating > 0,
+        anc=anc,
+        platelets=platelets,
+        anc_supported=~np.isnan(ward.gcsf_since[rows]),
+        platelets_supported=ward.platelets_given[rows] > day - 7,
+    )
+    ward.in_remission[rows] = gate.remission(response)
+    _decide(case, ward, rows, day, response, cellularity, (anc, platelets, hemoglobin))
+
+
+def _decide(
+    case: Case,
+    ward: Ward,
+    rows: Integers,
+    day: int,
+    response: pl.Series,
+    cellularity: Floats,
+    counts: tuple[Floats, Floats, Floats],
+) -> None:
+    """Plan HSCT for those whom the gate (or the physician) sends there."""
+    plan = case.plan
+    low, high = plan.window_days
+    # the gate is asked from two weeks on even if the window opens earlier: nobody looks before
+    open_to = np.isnan(ward.hsct_planned[rows]) & np.isnan(ward.hsct_day[rows])
+    if plan.hsct == "none" or plan.fixed_hsct_day is not None or not open_to.any() or day >= high:
+        return
+    place = np.flatnonzero(open_to)
+    who = rows[place]
+    if plan.hsct == "physician":
+        u = case.physician[who]
+        going = gate.remission(response.gather(place)) & (u[:, 0] < 0.73)
+        chosen = np.clip(np.round(57.0 * np.exp(0.6 * _score(u[:, 1]))), 28.0, 227.0)
+        ward.hsct_planned[who[going]] = np.maximum(day + 10.0, chosen)[going]
+        return
+    anc, platelets, hemoglobin = (c[place] for c in counts)
+    states = ward.states[who]
+    copies = observe.car_copies(states, column(ward.parameters, "VCN")[who])
+    z = normals(case.streams, _numbers(case, who), "car_t", day=day, count=1)[:, 0]
+    detected = ~observe.report_lognormal(copies, z, observe.QPCR).below
+    going = gate.ask_gate(
+        case,
+        ward,
+        who,
+        day,
+        response=response.gather(place),
+        cellularity_percent=cellularity[place],
+        pancytopenia=gate.pancytopenic(
+            case, day, anc, platelets, hemoglobin, ward.red_cells_given[who]
+        ),
+        car_t_detectable=detected,
+        bilirubin=case.bilirubin_mg_per_dl[who],
+    )
+    latest = max(np.floor(high), day + 1.0)
+    planned = np.clip(day + case.hsct_wait[who], max(low, day + 1.0), latest)
+    if plan.conditioning:
+        planned = day + case.hsct_wait[who].astype(np.float64)
+    ward.hsct_planned[who[going]] = planned[going]
+
+
+def _score(u: Floats) -> Floats:
+    from scipy.special import ndtri
+
+    z: Floats = ndtri(u)
+    return z
+
+
+def _plan_salvage(
+    case: Case,
+    ward: Ward,
+    rows: Integers,
+    day: int,
+    anc: Floats,
+    platelets: Floats,
+    hemoglobin: Floats,
+    *,
+    persists_days: int = 7,
+) -> None:
+    """HSCT for pancytopenia that persists at the protocol's salvage day."""
+    after = case.plan.salvage_after_day
+    if after is None or day < after - persists_days or case.plan.fixed_hsct_day is not None:
+        return
+    waiting = np.isnan(ward.hsct_planned[rows]) & np.isnan(ward.hsct_day[rows])
+    place = np.flatnonzero(waiting)
+    who = rows[place]
+    low = gate.pancytopenic(
+        case, day, anc[place], platelets[place], hemoglobin[place], ward.red_cells_given[who]
+    )
+    since = np.where(np.isnan(ward.pancytopenic_since[who]), day, ward.pancytopenic_since[who])
+    ward.pancytopenic_since[who] = np.where(low, since, np.nan)
+    persistent = low & (day - since >= persists_days) & (day >= after) & ward.in_remission[who]
+    chosen = who[persistent]
+    ward.hsct_planned[chosen] = day + np.minimum(case.hsct_wait[chosen], 28)
+    ward.salvage[chosen] = True
+
+
+def _infuse(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int) -> None:
+    """CAR-T on day 0; conditioning and the graft on their days."""
+    if day == 0:
+        _add(ward, car_t_infusion(rows, _body(case, rows), 0.0, _dose_per_kg(case)[rows]))
+    if case.plan.conditioning:
+        coming = ward.hsct_planned[rows] - day
+        conditioned = rows[(coming >= 2) & (coming <= 6) & np.isnan(ward.hsct_day[rows])]
+        state_column(ward.states, "K")[conditioned] += 0.2
+    grafted = rows[(ward.hsct_planned[rows] == day) & np.isnan(ward.hsct_day[rows])]
+    if grafted.size == 0:
+        return
+    from graftline.model.events import graft_infusion
+
+    table = case.cohort.table
+    cd34 = table["cd34_1e6_per_kg"].to_numpy()[grafted] * 1e6 * case.plan.cd34_factor
+    cd3 = table["cd3_1e8_per_kg"].to_numpy()[grafted] * 1e8
+    _add(ward, graft_infusion(grafted, _body(case, grafted), float(day), cd34, cd3))
+    ward.hsct_day[grafted] = day
+
+
+def _dose_per_kg(case: Case) -> Floats:
+    return np.array(case.plan.doses_per_kg)[case.cohort.product]
+
+
+def _body(case: Case, rows: Integers) -> Body:
+    body = case.cohort.body
+    return Body(body.weight_kg[rows], body.bsa_m2[rows])
+
+
+def _add(ward: Ward, doses: Doses) -> None:
+    """Give doses of today at once."""
+    np.add.at(ward.states, (doses.patient, doses.state), doses.amount)
