@@ -50,8 +50,7 @@ def index_times(values: FloatArray) -> IndexedTimes:
         return whole
     hashed = few_distinct(values)
     if hashed is None:
-        distinct = _merge_near_ties(_unique_sorted(np.sort(values)))
-        return IndexedTimes(distinct, np.searchsorted(distinct, values, side="right") - 1)
+        return _index_by_sorting(values)
     every, place = hashed
     distinct = _merge_near_ties(every)
     if distinct.size == every.size:
@@ -74,19 +73,31 @@ def _index_whole_days(values: FloatArray) -> IndexedTimes | None:
     return IndexedTimes(distinct, (np.cumsum(present) - 1)[days])
 
 
-def _unique_sorted(ordered: FloatArray) -> FloatArray:
-    keep = np.ones(ordered.size, dtype=np.bool_)
-    keep[1:] = ordered[1:] != ordered[:-1]
-    return ordered[keep]
+def _index_by_sorting(values: FloatArray) -> IndexedTimes:
+    order = np.argsort(values)
+    ordered = values[order]
+    first = np.ones(ordered.size, dtype=np.bool_)
+    first[1:] = ordered[1:] != ordered[:-1]
+    distinct = ordered[first]
+    kept = _apart(distinct)
+    begins = np.zeros(ordered.size, dtype=np.bool_)
+    begins[np.flatnonzero(first)[kept]] = True
+    index = np.empty(ordered.size, dtype=np.int64)
+    index[order] = np.cumsum(begins) - 1
+    return IndexedTimes(distinct[kept], index)
 
 
 def _merge_near_ties(distinct: FloatArray) -> FloatArray:
-    if distinct.size < 2:
-        return distinct
+    return distinct[_apart(distinct)]
+
+
+def _apart(distinct: FloatArray) -> NDArray[np.bool_]:
+    """Which of the ordered distinct times are far enough from the one before."""
+    apart = np.ones(distinct.size, dtype=np.bool_)
     gap = np.diff(distinct)
-    scale = float(np.mean(np.abs(distinct)))
-    tied = (gap <= TIE_TOLERANCE) | (gap <= TIE_TOLERANCE * scale)
-    return distinct[np.concatenate(([True], ~tied))]
+    scale = float(np.mean(np.abs(distinct))) if distinct.size else 0.0
+    apart[1:] = (gap > TIE_TOLERANCE) & (gap > TIE_TOLERANCE * scale)
+    return apart
 
 
 def count_events(

@@ -152,10 +152,13 @@ def label_places(
             "  leave out those rows, or give them a label of their own"
         )
         return np.zeros(len(series), dtype=np.int64), ("",)
-    if series.dtype.is_integer() and len(series) > 0:
-        small = _small_integer_places(series.to_numpy())
-        if small is not None:
-            return small
+    coded = None
+    if len(series) > 0 and series.dtype.is_integer():
+        coded = _small_integer_places(series.to_numpy())
+    elif len(series) > 0 and series.dtype == pl.String:
+        coded = _text_places(series)
+    if coded is not None:
+        return coded
     labels = series.unique().sort()
     lookup = pl.DataFrame({"label": labels, "place": np.arange(len(labels), dtype=np.int64)})
     placed = pl.DataFrame({"label": series}).join(
@@ -281,7 +284,7 @@ def _label_series(name: str, values: ArrayLike) -> pl.Series:
     if isinstance(values, pl.Series):
         return values
     array = np.asarray(values)
-    if array.ndim == 1 and array.dtype.kind in "iufb":
+    if array.ndim == 1 and array.dtype.kind in "iufbU":
         return pl.Series(name, array)
     return pl.Series(name, array.tolist(), strict=False)
 
@@ -298,6 +301,21 @@ def _small_integer_places(
     places = np.cumsum(present) - 1
     labels = (np.flatnonzero(present) + low).tolist()
     return places[codes - low].astype(np.int64), tuple(labels)
+
+
+def _text_places(series: pl.Series) -> tuple[IntArray, tuple[object, ...]] | None:
+    # Polars codes text in one pass; the codes are in no order, so the few labels are sorted after.
+    codes = _small_integer_places(series.cast(pl.Categorical).to_physical().to_numpy())
+    if codes is None:
+        return None
+    place, used = codes
+    example = np.empty(len(used), dtype=np.int64)
+    example[place] = np.arange(place.size)
+    labels = [str(series[int(row)]) for row in example]
+    order = sorted(range(len(labels)), key=labels.__getitem__)
+    rank = np.empty(len(labels), dtype=np.int64)
+    rank[order] = np.arange(len(labels))
+    return rank[place], tuple(labels[i] for i in order)
 
 
 def _check_weights(case: FloatArray | None, problems: list[str]) -> None:
