@@ -196,7 +196,8 @@ def _reduced_error(
     std_error: FloatArray,
 ) -> FloatArray:
     if lower_limit == "peto":
-        return np.asarray(survival * np.sqrt((1.0 - survival) / at_risk))
+        error = survival * np.sqrt((1.0 - survival) / at_risk)
+        return np.where(survival > 0.0, error, np.nan)
     places = np.where(events > 0.0, np.arange(at_risk.size), 0)
     at_last_event = at_risk[np.maximum.accumulate(places)]
     return np.asarray(std_error * np.sqrt(at_last_event / at_risk))
