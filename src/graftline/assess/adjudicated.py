@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from graftline.assess.results import as_results
+from graftline.assess.sorted_rows import is_first_row
 from graftline.trial import Trial
 
 
@@ -93,7 +94,7 @@ def preferred(results: pl.DataFrame, *, source: str) -> pl.DataFrame:
             _rank=pl.when(answered).then(0).otherwise(2) + (pl.col("source") != source)
         )
         .sort("rule", "patient", "_rank")
-        .unique(["rule", "patient"], keep="first", maintain_order=True)
+        .filter(is_first_row("rule", "patient"))
         .drop("_rank")
     )
 

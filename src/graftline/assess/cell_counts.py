@@ -5,6 +5,7 @@ from typing import Literal
 import polars as pl
 
 from graftline.assess.quantified import is_below
+from graftline.assess.sorted_rows import is_first_row
 
 DAILY_SCHEMA: dict[str, type[pl.DataType]] = {
     "patient": pl.String,
@@ -83,7 +84,7 @@ def worst_of_day(
             ["patient", "day", "value", "limit"],
             descending=[False, False, worst == "highest", False],
         )
-        .unique(["patient", "day"], keep="first", maintain_order=True)
+        .filter(is_first_row("patient", "day"))
         .select(*DAILY_SCHEMA)
     )
 

@@ -15,11 +15,13 @@ from graftline.assess.quantified import (
     is_below,
 )
 from graftline.assess.results import Assessed, as_results, combine_results
+from graftline.assess.sorted_rows import gather_rows
 from graftline.rules import Read, Rule
 from graftline.trial import Trial
 
 LOW = ("anc", "platelets", "alc", "wbc", "hemoglobin")
 HIGH = ("alt", "ast", "bilirubin", "creatinine")
+_READ = ("patient", "day", "analyte", "value", "quantification", "lower_normal", "upper_normal")
 
 RULES: tuple[Rule, ...] = tuple(
     Rule(
@@ -79,25 +81,41 @@ def grade_ctcae_days(
     Source: NCI, CTCAE v5.0 (2017). The baseline is itself graded against the limit of normal only.
     Without a baseline, enzymes are graded against the upper limit of normal.
     """
-    rows = labs.filter((pl.col("analyte") == analyte) & pl.col("value").is_not_null()).with_columns(
-        after=pl.col("day") > baseline_until_day
+    rows = (
+        labs.select(_READ)
+        .filter((pl.col("analyte") == analyte) & pl.col("value").is_not_null())
+        .with_columns(after=pl.col("day") > baseline_until_day)
     )
     baseline = _baselines(rows, analyte, oldest=baseline_until_day - baseline_window_days)
     graded = rows.join(baseline, on="patient", how="left", validate="m:1").with_columns(
         _bounds(analyte)
     )
-    certain, possible = pl.col("certain"), pl.col("possible")
-    return (
-        graded.group_by("patient", pl.col("day").floor(), "analyte")
-        .agg(
-            grade=certain.max(),
-            lower_bound=(possible.max() > certain.max()).fill_null(value=True),
-            treatment_emergent=(certain.filter("after").max() > pl.col("baseline_grade").first()),
-            after=pl.col("after").any(),
-            grade_after=certain.filter("after").max(),
-            possible_after=possible.filter("after").max(),
-        )
-        .sort("patient", "day")
+    days = gather_rows(
+        graded.with_columns(
+            pl.col("day").floor(),
+            certain_after=pl.when("after").then("certain"),
+            possible_after=pl.when("after").then("possible"),
+        ),
+        ("patient", "day"),
+        {
+            "grade": pl.col("certain").max(),
+            "possible": pl.col("possible").max(),
+            "baseline_grade": pl.col("baseline_grade").first(),
+            "after": pl.col("after").any(),
+            "grade_after": pl.col("certain_after").max(),
+            "possible_after": pl.col("possible_after").max(),
+        },
+    )
+    return days.select(
+        "patient",
+        "day",
+        analyte=pl.lit(analyte),
+        grade="grade",
+        lower_bound=(pl.col("possible") > pl.col("grade")).fill_null(value=True),
+        treatment_emergent=pl.col("grade_after") > pl.col("baseline_grade"),
+        after="after",
+        grade_after="grade_after",
+        possible_after="possible_after",
     )
 
 

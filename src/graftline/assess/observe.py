@@ -9,6 +9,7 @@ from graftline.assess.adjudicated import adjudicated_events
 from graftline.assess.criteria_logic import variables_of
 from graftline.assess.pancytopenia import pancytopenia_days
 from graftline.assess.response import adjudicated_responses
+from graftline.assess.sorted_rows import is_last_row
 from graftline.schema import TABLES
 from graftline.trial import Trial
 
@@ -116,7 +117,7 @@ def _latest(base: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
     Days are whole: what was measured on the day of the decision counts.
     """
-    rows = rows.unique(["patient", "at"], keep="last", maintain_order=True)
+    rows = rows.sort("patient", "at", maintain_order=True).filter(is_last_row("patient", "at"))
     last = (
         base.with_columns(at=pl.col("decision_day").floor())
         .sort("at", "_key")

@@ -11,6 +11,7 @@ from graftline.assess.population import infused_patients, transplanted_patients
 from graftline.assess.printed import printed_criteria
 from graftline.assess.quantified import is_below
 from graftline.assess.results import Assessed, as_results, combine_results
+from graftline.assess.sorted_rows import gather_rows
 from graftline.rules import Read, Rule
 from graftline.trial import Trial
 
@@ -101,15 +102,16 @@ def pancytopenia_days(
     limits: dict[str, float] = _PRINTED[definition]["below"]
     low = [
         worst_of_day(labs, analyte, worst="lowest").select(
-            "patient", "day", analyte=pl.lit(analyte), low=is_below(float(limit))
+            "patient", "day", is_below(float(limit)).alias(analyte)
         )
         for analyte, limit in limits.items()
     ]
-    columns = {a: (pl.col("low").filter(pl.col("analyte") == a)).first() for a in limits}
-    days = pl.concat(low)
     if extra_days is not None:
-        days = pl.concat([days, extra_days.select("patient", "day")], how="diagonal")
-    wide = days.group_by("patient", "day").agg(**columns).sort("patient", "day")
+        low.append(extra_days.select("patient", "day"))
+    # no day has two rows of one analyte: the only value is the largest
+    wide = gather_rows(
+        pl.concat(low, how="diagonal"), ("patient", "day"), {a: pl.col(a).max() for a in limits}
+    )
     if transfusions is not None and "hemoglobin" in limits:
         wide = _with_red_cells(wide, transfusions, within_days=transfusion_within_days)
     else:

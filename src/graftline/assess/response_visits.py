@@ -5,6 +5,7 @@ from typing import Final
 import polars as pl
 
 from graftline.assess.answers import join_flags
+from graftline.assess.sorted_rows import is_first_row
 
 GROWTH_FACTORS: Final = ("filgrastim", "pegfilgrastim", "lenograstim", "lipegfilgrastim", "g-csf")
 IMAGING_WITHIN_DAYS: Final = 92.0
@@ -104,13 +105,13 @@ def _daily(labs: pl.DataFrame, analyte: str, *, worst: str) -> pl.DataFrame:
     """Worst value of each day with whether it is a limit."""
     ascending = worst == "min"
     return (
-        labs.filter(pl.col("analyte") == analyte)
-        .drop_nulls("value")
+        labs.select("patient", "day", "value", "quantification", "analyte")
+        .filter((pl.col("analyte") == analyte) & pl.col("value").is_not_null())
         .with_columns(
             at=pl.col("day").floor(), limit=pl.col("quantification").fill_null("quantified")
         )
         .sort("patient", "at", "value", "limit", descending=[False, False, not ascending, False])
-        .unique(["patient", "at"], keep="first", maintain_order=True)
+        .filter(is_first_row("patient", "at"))
         .select("patient", "at", pl.col("at").alias("found"), "value", "limit")
         .sort("at", "patient")
     )
