@@ -12,6 +12,7 @@ from graftline.stats.stopping import (
     bayesian_stopping_rule,
     pocock_stopping_rule,
     stopping_characteristics,
+    toxicity_posterior,
 )
 
 
@@ -83,6 +84,19 @@ def test_pocock_keeps_its_error_and_gives_nothing_away(limit, error, n_max, ever
     loosest = rule.stop_at - (tails <= tails.min() * (1 + 1e-9))
     looser = stopping_characteristics(rule.looks, loosest, [limit])["probability_stop"][0]
     assert looser > error
+
+
+def test_posterior_agrees_with_the_rule_and_counts_open_windows_in_part() -> None:
+    """law: a rule stops where the posterior reaches the cutoff; less observed, higher."""
+    rule = bayesian_stopping_rule(limit=0.2, cutoff=0.9, first_look=2, n_max=20)
+    for n, k in zip(rule.looks.tolist(), rule.stop_at.tolist(), strict=True):
+        assert toxicity_posterior(k, n, limit=0.2) >= 0.9
+        assert toxicity_posterior(k - 1, n, limit=0.2) < 0.9
+    assert toxicity_posterior(2, 5.5, limit=0.2) > toxicity_posterior(2, 7, limit=0.2)
+    # worked: uniform prior, one event in one patient: P(p > 1/2) = 1 - (1/2)^2
+    assert toxicity_posterior(1, 1, limit=0.5) == pytest.approx(0.75)
+    with pytest.raises(StatsInputError, match="events, patients"):
+        toxicity_posterior(3, 2, limit=0.2)
 
 
 def test_more_events_than_patients_never_stop() -> None:

@@ -49,6 +49,10 @@ from graftline.stats.design import (
     Design,
     design_matrix,
 )
+from graftline.stats.dose_escalation import (
+    DoseBoundaries,
+    boin_boundaries,
+)
 from graftline.stats.fine_gray import (
     FineGrayFit,
     fine_gray,
@@ -158,6 +162,7 @@ from graftline.stats.stopping import (
     bayesian_stopping_rule,
     pocock_stopping_rule,
     stopping_characteristics,
+    toxicity_posterior,
 )
 from graftline.stats.survival_curve import (
     KaplanMeier,
@@ -176,6 +181,7 @@ __all__ = [
     "CoxFit",
     "CumulativeIncidence",
     "Design",
+    "DoseBoundaries",
     "FineGrayFit",
     "FineGrayRows",
     "FirthCoxFit",
@@ -222,6 +228,7 @@ __all__ = [
     "bayesian_stopping_rule",
     "beta_binomial",
     "binomial_p_value",
+    "boin_boundaries",
     "cause_specific_cox",
     "clopper_pearson",
     "compare_survival",
@@ -272,6 +279,7 @@ __all__ = [
     "stopping_characteristics",
     "survival_band",
     "switch_rows",
+    "toxicity_posterior",
     "transition_cox",
     "transition_hazards",
     "transition_probabilities",

@@ -149,6 +149,43 @@ def pocock_stopping_rule(
     return _rule(limit, looks, _stops(looks, limit, level), rates, name)
 
 
+def toxicity_posterior(
+    events: int, patients: float, *, limit: float, prior_patients: float = 2.0
+) -> float:
+    """P(rate > limit | data), to be held against a rule's cutoff at any time.
+
+    Parameters
+    ----------
+    events : int
+        Patients with the event.
+    patients : float
+        Patients observed. Those still within the window may count by the share of it they have
+        completed (TITE); an event counts its patient whole.
+    limit, prior_patients : float
+        As for `bayesian_stopping_rule`.
+
+    Raises
+    ------
+    StatsInputError
+        Impossible counts or limit.
+
+    Notes
+    -----
+    Cheung and Chappell 2000 for the weights. R: ``pbeta(limit, m * limit + events, m * (1 - limit)
+    + patients - events, lower.tail = FALSE)`` with m the prior patients.
+    """
+    _check_shares(limit=limit)
+    if int(events) != events or not 0 <= events <= patients < float("inf"):
+        raise StatsInputError(
+            f"events, patients: found {events!r} of {patients!r}\n"
+            "  expected a whole number of events, at most the patients"
+        )
+    if not 0.0 < prior_patients < float("inf"):
+        raise StatsInputError(f"prior_patients: found {prior_patients!r}\n  expected above 0")
+    a, b = prior_patients * limit, prior_patients * (1.0 - limit)
+    return float(1.0 - betainc(a + events, b + patients - events, limit))
+
+
 def stopping_characteristics(
     looks: IntArray, stop_at: IntArray, rates: Sequence[float]
 ) -> pl.DataFrame:
