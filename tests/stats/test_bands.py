@@ -21,12 +21,18 @@ def test_over_the_whole_range_it_is_kolmogorov(level: float) -> None:
 
 
 def test_printed_critical_values() -> None:
-    """published: Klein and Moeschberger 2003, tables C.3a and C.4a, at 0.1 to 0.6, 95%."""
-    assert constant_boundary(0.1, 0.6, 0.95) == pytest.approx(1.3211, abs=6e-5)
-    curve = kaplan_meier(TIME, STATUS)
-    band = survival_band(curve, kind="equal-precision", critical="asymptotic")
-    exact = survival_band(curve, kind="equal-precision")
-    assert band.critical_value == pytest.approx(exact.critical_value, rel=0.01)
+    """published: Klein and Moeschberger 2003, tables C.3a and C.4a, at 0.1 to 0.6, 95%.
+
+    Ten patients, all events seen: n s / (1 + n s) is the share that has died.
+    """
+    curve = kaplan_meier(range(1, 11), [1] * 10)
+    for kind, critical, printed in (
+        ("hall-wellner", "exact", 1.3211),
+        ("equal-precision", "asymptotic", 2.8826),
+    ):
+        band = survival_band(curve, kind=kind, critical=critical, start=1, end=6)
+        assert (band.low, band.high) == pytest.approx((0.1, 0.6))
+        assert band.critical_value == pytest.approx(printed, abs=6e-5)
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.3, 0.30001), (0.5, 0.500001)])
