@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from graftline.assess.sorted_rows import is_first_row, is_last_row
+
 
 def daily_course(counts: pl.DataFrame, *, offset: float, max_missing_days: int = 3) -> pl.DataFrame:
     """Day-by-day values, short gaps interpolated on log10(value + offset).
@@ -24,10 +26,11 @@ def daily_course(counts: pl.DataFrame, *, offset: float, max_missing_days: int =
     Interpolation of unsampled days is graftline's convention; Rejeski (2023) is silent.
     """
     log = (pl.col("value") + offset).log10()
+    inside = ~is_last_row("patient")
     rows = counts.sort("patient", "day").with_columns(
-        gap=(pl.col("day").shift(-1).over("patient") - pl.col("day")).fill_null(1),
+        gap=pl.when(inside).then(pl.col("day").shift(-1) - pl.col("day")).fill_null(1),
         log=log,
-        next_log=log.shift(-1).over("patient"),
+        next_log=pl.when(inside).then(log.shift(-1)),
     )
     steps = pl.when(pl.col("gap") - 1 <= max_missing_days).then("gap").otherwise(1)
     grid = rows.with_columns(step=pl.int_ranges(0, steps.cast(pl.Int64))).explode("step")
@@ -40,7 +43,7 @@ def daily_course(counts: pl.DataFrame, *, offset: float, max_missing_days: int =
         value=pl.when(measured).then("value").otherwise(between),
         quantification=pl.when(measured).then("quantification"),
         measured=measured,
-    ).sort("patient", "day")
+    )
 
 
 def low_spells(course: pl.DataFrame, low: pl.Expr, *, bridge_days: int = 3) -> pl.DataFrame:
@@ -59,17 +62,19 @@ def low_spells(course: pl.DataFrame, low: pl.Expr, *, bridge_days: int = 3) -> p
     DataFrame [patient, total_days, longest_days, first_day, last_day]
         Cumulative days over all spells and days of the longest; only patients with a low day.
     """
-    placed = course.sort("patient", "day").with_columns(
-        place=pl.int_range(pl.len()).over("patient")
-    )
-    lows = placed.filter(low)
-    apart = pl.col("day").diff().over("patient") - 1
-    known = pl.col("place").diff().over("patient") - 1
+    placed = course.select("patient", "day", low=low).sort("patient", "day")
+    lows = placed.with_columns(place=pl.int_range(pl.len())).filter("low")
+    apart = pl.col("day").diff() - 1
+    known = pl.col("place").diff() - 1
+    begins = is_first_row("patient") | (apart >= bridge_days) | (known < apart)
     return (
-        lows.with_columns(new=((apart >= bridge_days) | (known < apart)).fill_null(value=False))
-        .with_columns(spell=pl.col("new").cast(pl.Int64).cum_sum().over("patient"))
-        .group_by("patient", "spell")
-        .agg(first_day=pl.col("day").min(), last_day=pl.col("day").max())
+        lows.with_columns(begins=begins)
+        .with_columns(
+            first_day=pl.when("begins").then("day").forward_fill(),
+            ends=pl.col("begins").shift(-1).fill_null(value=True),
+        )
+        .filter("ends")
+        .select("patient", "first_day", last_day="day")
         .with_columns(days=(pl.col("last_day") - pl.col("first_day") + 1).cast(pl.Int64))
         .group_by("patient")
         .agg(

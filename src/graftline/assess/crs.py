@@ -16,7 +16,7 @@ from graftline.assess.printed import printed_criteria
 from graftline.assess.results import Assessed, as_results, combine_results
 from graftline.assess.vital_signs import daily_crs_signs
 from graftline.rules import Read, Rule
-from graftline.trial import Trial
+from graftline.trial import Trial, once_per_trial
 
 _CRS = printed_criteria("crs_astct2019")
 _READS = (
@@ -316,6 +316,43 @@ def crs_episodes(days: pl.DataFrame, *, quiet_days: int = 2) -> pl.DataFrame:
     )
 
 
+@once_per_trial
+def _graded_days(trial: Trial) -> pl.DataFrame:
+    window = trial.protocol.definitions.crs_onset_window_days
+    return grade_crs_days(
+        daily_crs_signs(trial["vitals"], trial.patients),
+        trial["drugs"],
+        excluded=days_covered(_unrelated(trial), trial["vitals"]),
+        confounded=days_covered(_septic(trial), trial["vitals"]),
+        late_reported=late_onset_reported(trial, "crs", after_day=window),
+        onset_window_days=window,
+    ).join(infused_patients(trial), on="patient", how="semi", maintain_order="left")
+
+
+def crs_course(trial: Trial) -> pl.DataFrame:
+    """CRS of every infused patient on every day with vital signs, and deaths due to CRS.
+
+    Returns
+    -------
+    DataFrame [patient, day, grade, state, flags, lower_bound], sorted by patient and day
+    """
+    # the day of death keeps one row: grade 5 replaces what the vital signs of that day say
+    fatal = _deaths(trial).select(
+        "patient",
+        day=pl.col("day").floor(),
+        grade=pl.lit(5, dtype=pl.Int64),
+        state=pl.lit("yes"),
+        flags=pl.lit("death"),
+        lower_bound=pl.lit(value=False),
+    )
+    alive = _graded_days(trial).select(fatal.columns).join(fatal, on=["patient", "day"], how="anti")
+    return pl.concat([alive, fatal]).sort("patient", "day")
+
+
+def _deaths(trial: Trial) -> pl.DataFrame:
+    return deaths_from(trial, "crs").join(infused_patients(trial), on="patient", how="semi")
+
+
 def assess(trial: Trial) -> Assessed:
     """Worst CRS grade, onset and duration per infused patient; investigators' grades beside.
 
@@ -329,17 +366,9 @@ def assess(trial: Trial) -> Assessed:
     """
     window = trial.protocol.definitions.crs_onset_window_days
     population = infused_patients(trial)
-    days = grade_crs_days(
-        daily_crs_signs(trial["vitals"], trial.patients),
-        trial["drugs"],
-        excluded=days_covered(_unrelated(trial), trial["vitals"]),
-        confounded=days_covered(_septic(trial), trial["vitals"]),
-        late_reported=late_onset_reported(trial, "crs", after_day=window),
-        onset_window_days=window,
-    ).join(population, on="patient", how="semi")
+    days = _graded_days(trial)
     episodes = crs_episodes(days)
-    deaths = deaths_from(trial, "crs").join(population, on="patient", how="semi")
-    answers = _worst(episodes, deaths)
+    answers = _worst(episodes, _deaths(trial))
     open_cases = no_episode_answers(
         trial,
         population.join(answers, on="patient", how="anti"),
@@ -353,21 +382,7 @@ def assess(trial: Trial) -> Assessed:
         adjudicated_for(trial, population, "crs", rule="crs"),
         _adjudicated_duration(trial, population),
     ]
-    columns = ("patient", "day", "grade", "state", "flags", "lower_bound")
-    fatal = deaths.select(
-        "patient",
-        day=pl.col("day").floor(),
-        grade=pl.lit(5, dtype=pl.Int64),
-        state=pl.lit("yes"),
-        flags=pl.lit("death"),
-        lower_bound=pl.lit(value=False),
-    )
-    # the day of death keeps one row: grade 5 replaces what the vital signs of that day say
-    alive = days.select(*columns).join(fatal, on=["patient", "day"], how="anti")
-    return Assessed(
-        combine_results(results),
-        {"crs_days": pl.concat([alive, fatal]).sort("patient", "day")},
-    )
+    return Assessed(combine_results(results), {"crs_days": crs_course(trial)})
 
 
 def _unrelated(trial: Trial) -> pl.DataFrame:

@@ -4,7 +4,7 @@ import polars as pl
 
 from graftline.assess.answers import adjudicated_for, answer_everybody, join_flags
 from graftline.assess.cell_counts import from_nearest_day, worst_of_day
-from graftline.assess.crs import assess as assess_crs
+from graftline.assess.crs import crs_course
 from graftline.assess.ctcae import grade_ctcae_days
 from graftline.assess.population import infused_patients
 from graftline.assess.printed import printed_criteria
@@ -236,6 +236,14 @@ def _daily_conditions(labs: pl.DataFrame, base: pl.DataFrame) -> pl.DataFrame:
     ).drop("ast")
 
 
+def _labs_beside_ferritin(labs: pl.DataFrame) -> pl.DataFrame:
+    """What the criteria read, of patients with ferritin: nobody else can be asked."""
+    asked = labs.filter(pl.col("analyte") == "ferritin").select("patient").unique()
+    return labs.filter(pl.col("analyte").is_in([*_LABS, "anc", "platelets"])).join(
+        asked, on="patient", how="semi", maintain_order="left"
+    )
+
+
 def assess(trial: Trial) -> Assessed:
     """Probable IEC-HS per infused patient; the investigator's diagnosis beside.
 
@@ -246,7 +254,7 @@ def assess(trial: Trial) -> Assessed:
         or 2 where treatment for IEC-HS was given; a lower bound), ``flags`` = features then.
         ``details["iec_hs_features"]``: columns of ``iec_hs_features``.
     """
-    labs = trial["labs"]
+    labs = _labs_beside_ferritin(trial["labs"])
     counts = pl.concat(
         [grade_ctcae_days(labs, analyte) for analyte in ("anc", "platelets")]
     ).select("patient", "day", "grade")
@@ -256,9 +264,9 @@ def assess(trial: Trial) -> Assessed:
         .filter(pl.col("term").str.to_lowercase().is_in(terms))
         .select("patient", "start_day")
     )
-    crs_days = assess_crs(trial).details["crs_days"].filter(pl.col("grade").is_not_null())
+    course = crs_course(trial).filter(pl.col("grade").is_not_null())
     population = infused_patients(trial)
-    features = iec_hs_features(labs, crs_days, findings, counts).join(
+    features = iec_hs_features(labs, course, findings, counts).join(
         population, on="patient", how="semi"
     )
     treated = trial["drugs"].filter(pl.col("indication") == "iec_hs").select("patient").unique()

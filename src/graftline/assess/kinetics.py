@@ -6,6 +6,7 @@ from graftline.assess.answers import answer_everybody, join_flags
 from graftline.assess.nca import BLQ_RULES, BlqRule, nca
 from graftline.assess.population import infused_patients
 from graftline.assess.results import Assessed, as_results, combine_results
+from graftline.assess.sorted_rows import is_first_row
 from graftline.rules import Read, Rule
 from graftline.trial import Trial, hsct_days
 
@@ -124,14 +125,14 @@ def second_expansion(
     peaks = (
         rows.filter(pl.col("day") <= pl.col("hsct_day"))
         .sort([*keys, "level", "day"], descending=[False, False, True, False])
-        .unique(keys, keep="first", maintain_order=True)
+        .filter(is_first_row(*keys))
         .select(*keys, peak_day="day")
     )
     rows = (
         rows.join(limits, on=keys, how="left", validate="m:1")
         .join(peaks, on=keys, how="left", validate="m:1")
         .sort(*keys, "day", "value")
-        .with_columns(profile=pl.struct(keys).rle_id())
+        .with_columns(profile=is_first_row(*keys).cum_sum().set_sorted())
     )
     after_peak = (pl.col("day") >= pl.col("peak_day")).fill_null(value=True)
     trough = pl.when(after_peak).then("level").cum_min().shift(1).over("profile")

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from graftline.assess.sorted_rows import is_first_row
 from graftline.assess.terminal_phase import terminal_phase
 from graftline.problems import InputError, Problem
 
@@ -206,7 +207,7 @@ def detectable_at(
         samples.with_columns(apart=(pl.col(_T) - day).abs())
         .filter(pl.col("apart") <= within_days)
         .sort([*by, "apart", _T, "quantified"], descending=[False] * (len(by) + 2) + [True])
-        .unique(list(by), keep="first", maintain_order=True)
+        .filter(is_first_row(*by))
         .select(*by, detectable="quantified")
     )
 
@@ -280,8 +281,9 @@ def nca(
         profiles, by=by, time=time, concentration=concentration, below=below, lloq=lloq
     )
     # one integer per profile: names are compared once, not at every step
-    numbered = samples.with_columns(pl.struct(*by).rle_id().alias(_PROFILE))
-    names = numbered.select(_PROFILE, *by).unique(_PROFILE, keep="first", maintain_order=True)
+    number = is_first_row(*by).cum_sum().set_sorted().alias(_PROFILE)
+    numbered = samples.with_columns(number)
+    names = numbered.select(_PROFILE, *by).filter(is_first_row(_PROFILE))
     samples, keys = numbered.drop(by), [_PROFILE]
     rows = _describe(samples, keys, peak_window=peak_window, sampling_window=sampling_window)
     rows = rows.with_columns(auc_to=_end_of_area(auc_until, auc_complete_from))
@@ -352,7 +354,7 @@ def _peak(samples: pl.DataFrame, keys: list[str], peak_window: tuple[float, floa
     return (
         samples.filter(pl.col("quantified") & pl.col(_T).is_between(*peak_window))
         .sort([*keys, _C, _T], descending=[False] * len(keys) + [True, False])
-        .unique(keys, keep="first", maintain_order=True)
+        .filter(is_first_row(*keys))
         .select(*keys, cmax=_C, tmax=_T)
     )
 

@@ -71,4 +71,9 @@ def combine_results(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Join assessments of several rules, sorted by rule, patient and source."""
     if not frames:
         return empty_results()
-    return pl.concat(frames).sort("rule", "patient", "source")
+    together = pl.concat(frames)
+    words = [
+        pl.col(name).cast(pl.Enum(together[name].unique().sort())) for name in ("rule", "source")
+    ]
+    # a few words repeated a million times: their places in the alphabet sort faster
+    return together.sort(words[0], "patient", words[1])

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from graftline.assess.sorted_rows import is_first_row
+
 
 def terminal_phase(
     quantified: pl.DataFrame,
@@ -47,7 +49,7 @@ def terminal_phase(
         enough.filter(pl.col("slope") < 0)
         .filter(pl.col("r2") >= pl.col("r2").max().over(keys) - r2_tolerance)
         .sort([*keys, "times"], descending=[False] * len(keys) + [True])
-        .unique(keys, keep="first", maintain_order=True)
+        .filter(is_first_row(*keys))
         .select(*keys, "slope", "r2", "points", "from_time", "to_time")
     )
     half_life = math.log(2) / -pl.col("slope")
@@ -81,7 +83,7 @@ def _after_peak(quantified: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         quantified.sort(
             [*keys, "concentration", "time"], descending=[False] * len(keys) + [True, False]
         )
-        .unique(keys, keep="first", maintain_order=True)
+        .filter(is_first_row(*keys))
         .select(*keys, peak_time="time")
     )
     return quantified.join(highest, on=keys, how="left", validate="m:1").filter(

@@ -3,6 +3,7 @@
 import polars as pl
 
 from graftline.assess.printed import printed_criteria
+from graftline.assess.sorted_rows import gather_rows
 
 _CRS = printed_criteria("crs_astct2019")
 _NORM = _CRS["hypotension"]
@@ -69,27 +70,27 @@ def daily_crs_signs(
         cause=pl.col("other_cause").fill_null("no"),
     )
     hypotension = pl.col("hypotension_grade")
-    return (
-        rows.group_by("patient", pl.col("day").floor())
-        .agg(
-            fever=pl.col("fever").max(),
-            hypotension_grade=hypotension.max(),
-            hypoxia_grade=pl.col("hypoxia_grade").max(),
+    return gather_rows(
+        rows.with_columns(pl.col("day").floor()),
+        ("patient", "day"),
+        {
+            "fever": pl.col("fever").max(),
+            "hypotension_grade": hypotension.max(),
+            "hypoxia_grade": pl.col("hypoxia_grade").max(),
             # hypotension without a word on vasopressors may have needed them
-            pressure_known=hypotension.is_not_null().any()
+            "pressure_known": hypotension.is_not_null().any()
             & ~((hypotension == 2) & pl.col("pressors_unknown")).any(),
-            oxygen_known=(
+            "oxygen_known": (
                 pl.col("hypoxia_grade").is_not_null() | pl.col("spo2_percent").is_not_null()
             ).any(),
-            flow_unknown=pl.col("flow_unknown").any(),
-            low_saturation=pl.col("low_saturation").any(),
-            other_cause=pl.when((pl.col("cause") == "yes").all())
+            "flow_unknown": pl.col("flow_unknown").any(),
+            "low_saturation": pl.col("low_saturation").any(),
+            "other_cause": pl.when((pl.col("cause") == "yes").all())
             .then(pl.lit("yes"))
             .when((pl.col("cause") != "no").any())
             .then(pl.lit("possible"))
             .otherwise(pl.lit("no")),
-        )
-        .sort("patient", "day")
+        },
     )
 
 
