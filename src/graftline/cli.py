@@ -190,3 +190,73 @@ def protocols(name: str | None) -> None:
         return
     for shipped in shipped_protocols():
         click.echo(f"{shipped:32} {shipped_protocol(shipped).title}")
+
+
+@main.command()
+@click.argument("protocol")
+@click.option("-n", "patients", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--out", type=_FOLDER, required=True, help="Folder to write.")
+@click.option(
+    "--like", type=_FOLDER, metavar="TRIAL", help="Imitate the patients of this trial, row by row."
+)
+@click.option(
+    "--endpoints", is_flag=True, help="Write time-to-event endpoints only, in parts; resumable."
+)
+@click.option("--workers", type=click.IntRange(1), default=1, help="Processes, with --endpoints.")
+@click.option("--cluster", metavar="ADDRESS", help="Dask scheduler, with --endpoints.")
+@_reports_input_errors
+def simulate(
+    protocol: str,
+    patients: int,
+    seed: int,
+    out: Path,
+    like: Path | None,
+    endpoints: bool,
+    workers: int,
+    cluster: str | None,
+) -> None:
+    """Treat virtual patients by a PROTOCOL and write a trial folder (or endpoints only)."""
+    if endpoints:
+        from graftline.simulate.campaign import plan_campaign, run_campaign, say_progress
+
+        with _progress("Simulating") as step:
+            done = run_campaign(
+                plan_campaign(protocol, patients, seed),
+                out,
+                workers=workers,
+                cluster=cluster,
+                progress=lambda p: step(say_progress(p)),
+            )
+        click.echo(f"{patients} virtual patients in {len(done.parts)} parts in {out}.")
+        failures, assumed = done.failures, done.assumed
+    else:
+        from graftline.simulate.trial import simulate_folder
+
+        with _progress("Simulating"):
+            one = simulate_folder(protocol, patients, seed, out, like=like)
+        failures, assumed = one.failures, one.assumed
+        click.echo(f"{patients} virtual patients in {out}. Next: graftline report {out}")
+    for line in assumed:
+        click.echo(f"Assumed: {line}")
+    for line in failures:
+        click.echo(f"Left out: {line}", err=True)
+
+
+@main.command()
+@click.argument("plans", nargs=-1, required=True, metavar="PLAN PLAN...")
+@click.option("-n", "patients", type=click.IntRange(2), default=1000, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@_reports_input_errors
+def compare(plans: tuple[str, ...], patients: int, seed: int) -> None:
+    """Treat the same virtual patients by several plans: paired differences from the first.
+
+    A PLAN is a protocol, or a protocol with changes: all-in-one-2024+hsct-day=30. Changes:
+    hsct-day=DAY, hsct=never, car-t-dose=FACTOR, cd34-dose=FACTOR, no-etoposide, prophylaxis,
+    cd7-negative=FACTOR.
+    """
+    from graftline.simulate.compare import compare_plans, format_comparison, parse_plan
+
+    with _progress("Simulating"):
+        comparison = compare_plans({text: parse_plan(text) for text in plans}, patients, seed)
+    click.echo(format_comparison(comparison))

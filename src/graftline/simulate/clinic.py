@@ -8,12 +8,14 @@ measured. Measurements carry assay noise from ``model.observe``; every random nu
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from graftline.model import observe
 from graftline.model.events import (
     Body,
     car_t_infusion,
     draw_small_clones,
+    graft_infusion,
     lymphodepletion,
 )
 from graftline.model.parameters import column, model, state_column
@@ -210,9 +212,9 @@ def _infections(
     lasts_days: float = 10.0,
 ) -> None:
     """Infections that are survived, where their cumulative hazard passes."""
-    hazard = [state_column(states, "HI") for states in (before, after)]
+    begun, now = state_column(before, "HI"), state_column(after, "HI")
     for k in range(case.fates.infections.shape[1]):
-        at = crossing_day(*hazard, case.fates.infections[rows, k], start, float(day))
+        at = crossing_day(begun, now, case.fates.infections[rows, k], start, float(day))
         found = np.isfinite(at) & ~(at >= ward.death_day[rows])
         first = np.floor(at[found])
         ledger.write(
@@ -373,7 +375,9 @@ def _look_at_gvhd(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: i
     rash = _car_t_rash(case, rows, day)
     fading = rash & (day - case.fates.car_t_gvhd_day[rows] > 4)
     ill = begun & (share > _STAYS_ILL)
-    level = gvhd_severity(damage, share, case.thresholds.gvhd_latent[rows])
+    healing = column(ward.parameters, "dG")[rows]
+    # damage that is there now will still add this much to the integral
+    level = gvhd_severity(damage + present / healing, share, case.thresholds.gvhd_latent[rows])
     findings = organ_findings(
         level, ill, take(case.thresholds, rows), case.bilirubin_mg_per_dl[rows]
     )
@@ -541,15 +545,13 @@ def _decide(
         bilirubin=case.bilirubin_mg_per_dl[who],
     )
     latest = max(np.floor(high), day + 1.0)
-    planned = np.clip(day + case.hsct_wait[who], max(low, day + 1.0), latest)
+    planned: Floats = np.clip(day + case.hsct_wait[who], max(low, day + 1.0), latest)
     if plan.conditioning:
         planned = day + case.hsct_wait[who].astype(np.float64)
     ward.hsct_planned[who[going]] = planned[going]
 
 
 def _score(u: Floats) -> Floats:
-    from scipy.special import ndtri
-
     z: Floats = ndtri(u)
     return z
 
@@ -594,8 +596,6 @@ def _infuse(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int) ->
     grafted = rows[(ward.hsct_planned[rows] == day) & np.isnan(ward.hsct_day[rows])]
     if grafted.size == 0:
         return
-    from graftline.model.events import graft_infusion
-
     table = case.cohort.table
     cd34 = table["cd34_1e6_per_kg"].to_numpy()[grafted] * 1e6 * case.plan.cd34_factor
     cd3 = table["cd3_1e8_per_kg"].to_numpy()[grafted] * 1e8

@@ -136,7 +136,8 @@ def _given(rows: pl.DataFrame, numbers: Integers) -> pl.DataFrame:
         raise InputError(
             [Problem("patients.csv", "at least one patient to imitate", "fill in the table")]
         )
-    return rows[(numbers % rows.height).tolist()]
+    chosen: pl.DataFrame = rows[pl.Series(numbers % rows.height)]
+    return chosen
 
 
 def _joint(z: Floats, known: Floats, matrix: Floats) -> Floats:

@@ -49,7 +49,7 @@ def _lognormal(
     """Log-normal, cut (not redrawn) at the ends."""
 
     def quantile(u: Floats) -> Floats:
-        value = np.clip(median * np.exp(log_sd * ndtri(u)), low, high)
+        value: Floats = np.clip(median * np.exp(log_sd * ndtri(u)), low, high)
         return np.round(value) if whole else value
 
     return Number(

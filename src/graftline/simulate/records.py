@@ -434,11 +434,11 @@ def _infections(case: Case, ward: Ward, ledger: Ledger) -> pl.DataFrame:
     survived = _plain(ledger, "infections", ("start_day", "end_day", "order"))
     dead = np.flatnonzero(np.isfinite(ward.death_day) & ~ward.relapse_death)
     day = np.floor(ward.death_day[dead])
-    # the fatal infection is found up to a week before death, but not before lymphodepletion
+    # found the day before death: nobody would infuse a graft into a septic patient knowingly
     fatal = pl.DataFrame(
         {
             "_row": dead,
-            "start_day": np.maximum(day - 5.0, -5.0),
+            "start_day": np.maximum(day - 1.0, 0.0),
             "end_day": day,
             "order": np.full(dead.size, 9, dtype=np.int64),
         }

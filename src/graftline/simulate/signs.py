@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
+from scipy.special import gammaln, ndtri
 
 from graftline.model.parameters import state_column
 from graftline.simulate.streams import Streams, normals, uniforms
@@ -114,13 +114,18 @@ def vital_signs(
     device = (il6 >= thresholds.oxygen).astype(np.int64) + (il6 >= thresholds.high_flow)
     saturation = 97.0 - 6.0 * way(thresholds.oxygen) + 0.4 * z[:, 2]
     return VitalSigns(
-        temperature_c=np.round(np.clip(temperature, 35.5, 41.5), 1),
+        temperature_c=_rounded(np.clip(temperature, 35.5, 41.5), 1),
         systolic_mmhg=np.round(np.where(pressed, low_systolic_mmhg + 4.0, systolic).clip(60, 160)),
         spo2_percent=np.round(np.where(device > 0, 94.0, saturation).clip(85, 99)),
         vasopressor=pressed,
         device=device,
         flow_l_per_min=np.array([np.nan, 3.0, 40.0])[device],
     )
+
+
+def _rounded(values: Floats, digits: int = 0) -> Floats:
+    result: Floats = np.round(values, digits)
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +147,10 @@ def gvhd_threshold(u: Floats) -> Floats:
 def gvhd_severity(damage: Floats, share_of_worst: Floats, latent: Floats) -> Floats:
     """Severity on the latent scale: 0.5 ln(B / 0.12) + z, less as the damage heals.
 
-    ``damage`` is the integral B so far, ``share_of_worst`` present damage over the worst so far.
+    ``damage`` is the integral B as it will be if nothing is added, ``share_of_worst`` present
+    damage over the worst so far; below a half the findings fade.
     """
-    healed = np.log(np.clip(share_of_worst, 1e-6, 1.0))
+    healed = np.log(np.clip(2.0 * share_of_worst, 1e-6, 1.0))
     level: Floats = 0.5 * np.log(np.maximum(damage, 1e-12) / _GVHD_SCALE) + latent + healed
     return level
 
@@ -169,9 +175,9 @@ def organ_findings(
     gut = np.where(thresholds.liver & (level > _GRADE_THREE), np.minimum(gut, 450.0), gut)
     none = np.zeros_like(level)
     return OrganFindings(
-        skin_bsa_percent=np.round(np.where(ill, np.clip(skin, 1.0, 90.0), none)),
-        bilirubin_mg_per_dl=np.round(np.where(ill, np.maximum(liver, bilirubin), bilirubin), 2),
-        stool_ml_per_day=np.round(np.where(ill & (gut > 200.0), np.minimum(gut, 4000.0), none)),
+        skin_bsa_percent=_rounded(np.where(ill, np.clip(skin, 1.0, 90.0), none)),
+        bilirubin_mg_per_dl=_rounded(np.where(ill, np.maximum(liver, bilirubin), bilirubin), 2),
+        stool_ml_per_day=_rounded(np.where(ill & (gut > 200.0), np.minimum(gut, 4000.0), none)),
         nausea=ill & thresholds.gut & (gut > 400.0),
     )
 
@@ -185,15 +191,14 @@ def binomial(u: Floats, trials: int, share: Floats) -> Integers:
     share = np.clip(share, 0.0, 1.0)
     flip = share > 0.5
     p, v = np.where(flip, 1.0 - share, share), np.where(flip, 1.0 - u, u)
-    from scipy.special import ndtri
-
     z = ndtri(v)
     sd = np.sqrt(np.maximum(trials * p * (1.0 - p), 1e-300))
     skew = (1.0 - 2.0 * p) * (z * z - 1.0) / 6.0
     count = np.clip(np.round(trials * p + sd * z + skew), 0, trials)
     few = trials * p <= _SMALL_MEAN
     count[few] = _invert(v[few], trials, p[few])
-    return np.where(flip, trials - count, count).astype(np.int64)
+    hits: Integers = np.where(flip, trials - count, count).astype(np.int64)
+    return hits
 
 
 def _invert(u: Floats, trials: int, p: Floats) -> Floats:

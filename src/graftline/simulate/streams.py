@@ -99,7 +99,7 @@ def normals(
     return result
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]  # numba ships no types
+@njit(cache=True)
 def philox(
     c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.uint64, k1: np.uint64
 ) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
@@ -111,7 +111,7 @@ def philox(
     return c0, c1, c2, c3
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba ships no types
+@njit(cache=True, nogil=True)
 def _fill(
     patients: NDArray[np.uint64],
     days: NDArray[np.uint64],
