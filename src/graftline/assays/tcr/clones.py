@@ -43,15 +43,16 @@ def group_clones(
     rearrangements: Rearrangements,
     *,
     key: CloneKey = "aa_v_j",
-    locus: str | None = "TRB",
     productive: Literal["only", "all"] = "only",
 ) -> pl.LazyFrame:
-    """Counts summed over identical clone keys, with each group's status; streams.
+    """Counts summed over identical clone keys; streams.
 
     Returns
     -------
-    LazyFrame [sample, locus, locus_conflict, status, key columns, count, rows]
-        ``count`` is NaN for a group that holds an invalid count.
+    LazyFrame [sample, locus, mark, cdr3, key columns, count, rows]
+        ``mark`` as in `Rearrangements`; ``cdr3`` is 0 for letters only, 1 for other signs, 2 for
+        none, and 4 more without the sequence of the key. ``count`` is NaN for a group that holds
+        an invalid count. `with_status` puts marks into words.
 
     Notes
     -----
@@ -61,44 +62,55 @@ def group_clones(
     names = KEY_COLUMNS[key]
     sequence = names[0]
     used = tuple(dict.fromkeys((*names, "junction_aa")))
-    flagged = pl.col("productive").ne_missing(False)
-    rows = rearrangements.rows.with_columns(pl.col(sequence).str.to_uppercase())
+    rows = rearrangements.rows
     if productive == "only":
-        # Out-of-frame rows collapse into one group each: they are counted, not kept apart.
-        rows = rows.with_columns(pl.when(flagged).then(pl.col(name)).alias(name) for name in used)
-    groups = rows.group_by("sample", "locus", "locus_conflict", "productive", *used).agg(
+        # Rows out of frame collapse into one group per gene: they are counted, not kept apart.
+        flagged = ~pl.col("mark").is_in([0, 4])
+        rows = rows.with_columns(
+            pl.when(flagged).then(pl.col(name)).alias(name)
+            for name in dict.fromkeys((sequence, "junction_aa"))
+        )
+    groups = rows.group_by("sample", "locus", "mark", *used).agg(
         pl.col("count").sum(), pl.len().alias("rows")
     )
-    status = _status(sequence, locus, productive).alias("status")
-    return groups.with_columns(status).drop(
-        "productive", *(name for name in used if name not in names)
+    other = pl.col("junction_aa").str.contains(r"[^A-Za-z]").cast(pl.UInt8).fill_null(2)
+    keyless = pl.col(sequence).is_null().cast(pl.UInt8) * 4
+    return groups.with_columns((other + keyless).alias("cdr3")).drop(
+        name for name in used if name not in names
     )
 
 
-def _status(sequence: str, locus: str | None, productive: str) -> pl.Expr:
-    letters = pl.col("junction_aa").str.contains(r"^[A-Za-z]+$")
-    flag = pl.col("productive")
+def with_status(groups: pl.DataFrame, *, locus: str | None, productive: str) -> pl.DataFrame:
+    """Groups or spectra with ``locus_conflict`` and ``status`` in place of ``mark`` and ``cdr3``.
+
+    Deriving the words here, where few rows are left, keeps the scan of large files cheap.
+    """
+    flag, cdr3 = pl.col("mark") % 4, pl.col("cdr3") % 4
+    unflagged = flag == 2
     other = pl.lit(False) if locus is None else pl.col("locus").ne_missing(locus)
-    missing, kept = pl.col(sequence).is_null(), pl.lit("kept")
-    if productive == "all":
-        chosen = pl.when(missing).then(pl.lit("no_cdr3")).otherwise(kept)
-    else:
-        unflagged = flag.is_null() & letters.ne_missing(True)
-        chosen = (
-            pl.when(missing & flag.ne_missing(False))
-            .then(pl.lit("no_cdr3"))
-            .when(~flag | (unflagged & letters.is_not_null()))
-            .then(pl.lit("non_productive"))
-            .when(unflagged)
-            .then(pl.lit("no_cdr3"))
-            .when(~letters)
-            .then(pl.lit("stop_in_cdr3"))
-            .otherwise(kept)
-        )
-    return pl.when(other).then(pl.lit("other_locus")).otherwise(chosen)
+    cases = [(other, "other_locus")]
+    if productive == "only":
+        cases.append(((flag == 0) | (unflagged & (cdr3 == 1)), "non_productive"))
+        cases.append((unflagged & (cdr3 == 2), "no_cdr3"))
+    cases.append((pl.col("cdr3") >= 4, "no_cdr3"))
+    if productive == "only":
+        cases.append((cdr3 == 1, "stop_in_cdr3"))
+    status: pl.Expr = pl.lit("kept")
+    for case, word in reversed(cases):
+        status = pl.when(case).then(pl.lit(word)).otherwise(status)
+    return groups.with_columns(
+        (pl.col("mark") >= 4).alias("locus_conflict"),
+        status.alias("status"),
+    ).drop("mark", "cdr3")
 
 
-def count_spectrum(rearrangements: Rearrangements, groups: pl.LazyFrame) -> pl.DataFrame:
+def count_spectrum(
+    rearrangements: Rearrangements,
+    *,
+    key: CloneKey,
+    locus: str | None,
+    productive: Literal["only", "all"],
+) -> pl.DataFrame:
     """How many clones have which count, per sample and status: all that diversity needs.
 
     The clones themselves are never held: ten million rows stream through.
@@ -109,8 +121,11 @@ def count_spectrum(rearrangements: Rearrangements, groups: pl.LazyFrame) -> pl.D
         A count is missing, negative or not whole (every kind, with its first row), or the file
         is damaged.
     """
-    query = groups.group_by(*_TALLY, "count").agg(pl.len().alias("clones"), pl.col("rows").sum())
-    spectrum = _collect(rearrangements, query)
+    groups = group_clones(rearrangements, key=key, productive=productive)
+    query = groups.group_by("sample", "locus", "mark", "cdr3", "count").agg(
+        pl.len().alias("clones"), pl.col("rows").sum()
+    )
+    spectrum = with_status(_collect(rearrangements, query), locus=locus, productive=productive)
     return spectrum.sort(*_TALLY, "count")
 
 
@@ -177,8 +192,8 @@ def read_clones(
     for one in paths:
         try:
             scanned = scan_rearrangements(one, sample=sample, count_column=count_column)
-            groups = group_clones(scanned, key=key, locus=locus, productive=productive)
-            collected = _collect(scanned, groups)
+            groups = group_clones(scanned, key=key, productive=productive)
+            collected = with_status(_collect(scanned, groups), locus=locus, productive=productive)
             tally = tally_of(collected)
             problems = (*scanned.problems, *tally_problems(scanned, tally, locus=locus))
             parts.append((collected, tally, problems))

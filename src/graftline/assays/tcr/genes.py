@@ -6,41 +6,37 @@ import polars as pl
 _SINGLE_TRBV = "1|2|9|13|14|15|16|17|18|19|26|27|28|30"
 
 
-def gene_name(column: str | None) -> pl.Expr:
+def gene_name(column: str | None, *, vendor: bool = False) -> pl.Expr:
     """IMGT gene of the first call: ``TRBV6-2*01,TRBV6-3*01`` gives ``TRBV6-2``.
 
-    Ambiguous calls keep the first candidate; MiXCR scores and all alleles are dropped;
-    ``unresolved`` is null. immunoSEQ's ``TCRBV06-02*01`` becomes ``TRBV6-2``; a family without
-    gene (``TCRBV06``) stays a family (``TRBV6``).
+    Ambiguous calls keep the first candidate; MiXCR scores and all alleles are dropped. With
+    ``vendor`` names are immunoSEQ's: ``TCRBV06-02*01`` becomes ``TRBV6-2``, a family without gene
+    (``TCRBV06``) stays a family (``TRBV6``), ``unresolved`` is null.
     """
     if column is None:
         return pl.lit(None, dtype=pl.String)
-    first = pl.col(column).str.extract(r"^\s*([^*,;(\s]+)")
-    return (
-        pl.when(first.str.starts_with("TCR"))
-        .then(_imgt_name(first))
-        .when(first != "unresolved")
-        .then(first)
-    )
+    call = pl.col(column)
+    # Finding the end and cutting takes a quarter of the time of extracting by expression.
+    first = call.str.head(call.str.find("[*,(]").fill_null(99))
+    if not vendor:
+        return first
+    return pl.when(first != "unresolved").then(_imgt_name(first))
 
 
-def _imgt_name(vendor: pl.Expr) -> pl.Expr:
+def _imgt_name(call: pl.Expr) -> pl.Expr:
     return (
-        vendor.str.replace(r"^TCR", "TR")
+        call.str.replace(r"^TCR", "TR")
         .str.replace(r"^(TR[A-Z]{2,3})0+", "${1}")
         .str.replace(r"-0+", "-")
         .str.replace(rf"^(TRBV(?:{_SINGLE_TRBV}))-1$", "${1}")
     )
 
 
-def locus_name(column: str | None) -> pl.Expr:
-    """Locus from a gene call: ``TRBV6-2`` and ``TCRBV06-02`` give ``TRB``."""
+def locus_name(column: str | None, *, vendor: bool = False) -> pl.Expr:
+    """Locus from a gene call: ``TRBV6-2``, and with ``vendor`` ``TCRBV06-02``, give ``TRB``."""
     if column is None:
         return pl.lit(None, dtype=pl.String)
     call = pl.col(column)
-    return (
-        pl.when(call.str.starts_with("TR") | call.str.starts_with("IG"))
-        .then(call.str.slice(0, 3))
-        .when(call.str.starts_with("TCR"))
-        .then(pl.lit("TR") + call.str.slice(3, 1))
-    )
+    if not vendor:
+        return call.str.slice(0, 3)
+    return pl.when(call.str.starts_with("TCR")).then("TR" + call.str.slice(3, 1))

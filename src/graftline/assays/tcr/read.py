@@ -18,6 +18,7 @@ from graftline.problems import InputError, Problem, Severity
 
 MISSING = ["", "NA", "NaN", "nan", "null", "NULL", "None", "N/A"]
 _TRUE = ["T", "TRUE", "True", "true", "t", "1", "yes"]
+_OUT = ["out", "stop", "OUT", "STOP"]
 _FALSE = ["F", "FALSE", "False", "false", "f", "0", "no"]
 
 
@@ -25,9 +26,10 @@ _FALSE = ["F", "FALSE", "False", "false", "f", "0", "no"]
 class Rearrangements:
     """A repertoire file that can be scanned: rows, where the counts come from, findings so far.
 
-    ``rows`` has ``sample, locus, locus_conflict, v_gene, j_gene, junction, junction_aa,
-    productive, count``. ``productive`` is null where the file does not say. ``count`` is NaN where
-    the file's value is missing, negative or not a whole number: a NaN never becomes a number.
+    ``rows`` has ``sample, locus, mark, v_gene, j_gene, junction, junction_aa, count``. ``mark`` is
+    0 for not productive, 1 for productive, 2 where the file does not say, and 4 more where the V
+    gene is not of the locus stated. ``count`` is NaN where the file's value is missing, negative or
+    not a whole number: a NaN never becomes a number.
     """
 
     table: TableFile
@@ -62,14 +64,16 @@ def scan_rearrangements(
     dialect = recognise_dialect(table)
     columns = columns_present(table, dialect)
     counted, problems = _choose_count(table, dialect, count_column)
+    vendor = dialect is IMMUNOSEQ
+    upper = _has_lower_case(table, columns)
     rows = scan_table(table, number=counted).select(
         _sample(table, columns, sample),
-        *_loci(columns),
-        gene_name(columns.get("v_call")).alias("v_gene"),
-        gene_name(columns.get("j_call")).alias("j_gene"),
-        _text(columns, "junction").alias("junction"),
-        _text(columns, "junction_aa").alias("junction_aa"),
-        _productive(columns, dialect).alias("productive"),
+        _locus(columns, vendor=vendor).alias("locus"),
+        (_productive(columns, dialect) + _conflict(columns)).alias("mark"),
+        gene_name(columns.get("v_call"), vendor=vendor).alias("v_gene"),
+        gene_name(columns.get("j_call"), vendor=vendor).alias("j_gene"),
+        _sequence(columns, "junction", upper=upper),
+        _sequence(columns, "junction_aa", upper=upper),
         _whole(pl.col(counted)).alias("count"),
     )
     return Rearrangements(table, dialect.name, counted, rows, tuple(problems))
@@ -108,38 +112,60 @@ def _sample(table: TableFile, columns: dict[str, str], sample: str | None) -> pl
     return pl.coalesce(_text(columns, "sample"), pl.lit(stem)).alias("sample")
 
 
-def _loci(columns: dict[str, str]) -> tuple[pl.Expr, pl.Expr]:
-    by_gene = pl.coalesce(locus_name(columns.get("v_call")), locus_name(columns.get("j_call")))
-    if "locus" not in columns:
-        return by_gene.alias("locus"), pl.lit(False).alias("locus_conflict")
-    stated = pl.col(columns["locus"]).str.to_uppercase().str.slice(0, 3)
-    conflict = (stated != locus_name(columns.get("v_call"))).fill_null(False)
-    return pl.coalesce(stated, by_gene).alias("locus"), conflict.alias("locus_conflict")
+def _locus(columns: dict[str, str], *, vendor: bool) -> pl.Expr:
+    v, j = (locus_name(columns.get(call), vendor=vendor) for call in ("v_call", "j_call"))
+    stated = [pl.col(columns["locus"]).str.slice(0, 3)] if "locus" in columns else []
+    return pl.coalesce(*stated, v, j)
 
 
-def _flag(name: str) -> pl.Expr:
+def _conflict(columns: dict[str, str]) -> pl.Expr:
+    if "locus" not in columns or "v_call" not in columns:
+        return pl.lit(0, dtype=pl.UInt8)
+    differ = pl.col(columns["locus"]).str.slice(0, 3) != locus_name(columns["v_call"])
+    return differ.fill_null(False).cast(pl.UInt8) * 4
+
+
+def _sequence(columns: dict[str, str], meaning: str, *, upper: bool) -> pl.Expr:
+    text = _text(columns, meaning)
+    return (text.str.to_uppercase() if upper else text).alias(meaning)
+
+
+def _has_lower_case(table: TableFile, columns: dict[str, str]) -> bool:
+    """Whether sequences come in lower case, judged from the first rows."""
+    names = {columns[m] for m in ("junction", "junction_aa") if m in columns}
+    lower = pl.any_horizontal(pl.col(n).str.contains("[a-z]").any() for n in names)
+    return bool(names) and bool(
+        _collected(table, scan_table(table).head(1000).select(lower)).item()
+    )
+
+
+def _words(name: str, yes: list[str], no: list[str]) -> pl.Expr:
     value = pl.col(name)
-    # The two spellings of the AIRR standard first: the long lists cost a third of the scan.
+    # One comparison each for the usual spelling: long lists cost a third of the scan.
     return (
-        pl.when(value == "T")
+        pl.when(value == yes[0])
         .then(True)
-        .when(value == "F")
+        .when(value == no[0])
         .then(False)
-        .when(value.is_in(_TRUE))
+        .when(value.is_in(yes))
         .then(True)
-        .when(value.is_in(_FALSE))
+        .when(value.is_in(no))
         .then(False)
     )
 
 
 def _productive(columns: dict[str, str], dialect: Dialect) -> pl.Expr:
+    """0, 1, or 2 where the file does not say."""
+    judged: list[pl.Expr] = []
     if dialect is IMMUNOSEQ and "frame" in columns:
-        frame = pl.col(columns["frame"]).str.to_lowercase()
-        return pl.when(frame == "in").then(True).when(frame.is_in(["out", "stop"])).then(False)
-    judged = [_flag(columns["productive"])] if "productive" in columns else []
+        judged.append(_words(columns["frame"], ["In", "in", "IN"], ["Out", "Stop", *_OUT]))
+    if "productive" in columns:
+        judged.append(_words(columns["productive"], _TRUE, _FALSE))
     if "in_frame" in columns and "stop" in columns:
-        judged.append(_flag(columns["in_frame"]) & ~_flag(columns["stop"]))
-    return pl.coalesce(*judged, pl.lit(None, dtype=pl.Boolean))
+        in_frame, stop = (_words(columns[name], _TRUE, _FALSE) for name in ("in_frame", "stop"))
+        judged.append(in_frame & ~stop)
+    unsaid = pl.lit(2, dtype=pl.UInt8)
+    return pl.coalesce(*judged).cast(pl.UInt8).fill_null(unsaid) if judged else unsaid
 
 
 def _choose_count(
@@ -179,8 +205,16 @@ def _no_count(table: TableFile, expected: str, found: str) -> InputError:
 
 
 def _has_values(table: TableFile, name: str) -> bool:
+    rows = scan_table(table).select(name)
+    # Nearly always answered by the first rows; the whole column is read only if they are empty.
+    return any(
+        _collected(table, part.drop_nulls().head(1)).height > 0 for part in (rows.head(1000), rows)
+    )
+
+
+def _collected(table: TableFile, query: pl.LazyFrame) -> pl.DataFrame:
     try:
-        return scan_table(table).select(pl.col(name).drop_nulls()).head(1).collect().height > 0
+        return query.collect()
     except (pl.exceptions.PolarsError, OSError) as damage:
         raise unreadable_table(table, damage) from None
 

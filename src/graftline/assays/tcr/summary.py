@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-from graftline.assays.tcr.clones import CloneKey, Clones, count_spectrum, group_clones, tally_of
+from graftline.assays.tcr.clones import CloneKey, Clones, count_spectrum, tally_of
 from graftline.assays.tcr.depth import Measure, value_at_depth
 from graftline.assays.tcr.diversity import (
     ace,
@@ -112,8 +112,7 @@ def summarize_repertoires(
     for one in paths:
         try:
             scanned = scan_rearrangements(one, count_column=count_column)
-            groups = group_clones(scanned, key=key, locus=locus, productive=productive)
-            spectrum = count_spectrum(scanned, groups)
+            spectrum = count_spectrum(scanned, key=key, locus=locus, productive=productive)
             problems.extend(scanned.problems)
             problems.extend(tally_problems(scanned, tally_of(spectrum), locus=locus))
             spectra.append(spectrum.with_columns(pl.lit(Path(one).name).alias("file")))
