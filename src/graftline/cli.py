@@ -194,8 +194,21 @@ def protocols(name: str | None) -> None:
 
 @main.command()
 @click.argument("protocol")
-@click.option("-n", "patients", type=click.IntRange(1), default=200, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option(
+    "-n",
+    "patients",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Number of virtual patients.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="The same seed gives the same patients.",
+)
 @click.option("--out", type=_FOLDER, required=True, help="Folder to write.")
 @click.option(
     "--like", type=_FOLDER, metavar="TRIAL", help="Imitate the patients of this trial, row by row."
@@ -245,8 +258,21 @@ def simulate(
 
 @main.command()
 @click.argument("plans", nargs=-1, required=True, metavar="PLAN PLAN...")
-@click.option("-n", "patients", type=click.IntRange(2), default=1000, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option(
+    "-n",
+    "patients",
+    type=click.IntRange(2),
+    default=1000,
+    show_default=True,
+    help="Number of virtual patients.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="The same seed gives the same patients.",
+)
 @_reports_input_errors
 def compare(plans: tuple[str, ...], patients: int, seed: int) -> None:
     """Treat the same virtual patients by several plans: paired differences from the first.

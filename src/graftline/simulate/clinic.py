@@ -215,7 +215,8 @@ def _infections(
     begun, now = state_column(before, "HI"), state_column(after, "HI")
     for k in range(case.fates.infections.shape[1]):
         at = crossing_day(begun, now, case.fates.infections[rows, k], start, float(day))
-        found = np.isfinite(at) & ~(at >= ward.death_day[rows])
+        # one infection at a time: what passes while one lasts belongs to it
+        found = ~(at >= ward.death_day[rows]) & (at > ward.infected_until[rows] + 1.0)
         first = np.floor(at[found])
         ledger.write(
             "infections", rows[found], start_day=first, end_day=first + lasts_days, order=k

@@ -112,8 +112,5 @@ def due_on(calendar: Calendar, day: int, hsct_day: Floats, active_gvhd: Booleans
         marrow=(before & from_car_t["marrow"]) | surveyed | after["marrow"],
         chimerism=after["chimerism"],
         viral=(early & weekly) | (late & monthly & (since <= 180)) | (nobody | (day in (0, 14))),
-        gvhd=checked
-        | (nobody | (weekly and 0 < day <= 28))
-        | (daily & (since % 7 == 0))
-        | (active_gvhd & (day % 3 == 0)),
+        gvhd=checked | (daily & (since % 7 == 0)) | skin_looked_at,
     )
