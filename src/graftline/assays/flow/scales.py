@@ -95,11 +95,18 @@ def logicle_coefficients(*, t: float, w: float, m: float, a: float) -> Biexponen
     centre = added + width
     knee = added + 2 * width
     b = (m + a) * _LN10
-    d = b if width == 0 else brentq(lambda x: 2 * math.log(x / b) + width * (x + b), 1e-12, b)
+    d = negative_rate(b, width)
     ratio = math.exp(knee * (b + d))
     offset = math.exp(b * centre) - ratio / math.exp(d * centre)
     scale = t / (math.exp(b) - offset - ratio / math.exp(d))
     return Biexponential(scale, b, ratio * scale, d, offset * scale, centre)
+
+
+def negative_rate(b: float, width: float) -> float:
+    """Rate d of the biexponential's falling part: 2 ln(d / b) + width (b + d) = 0."""
+    if width == 0:
+        return b
+    return float(brentq(lambda x: 2 * math.log(x / b) + width * (x + b), 1e-12, b))
 
 
 def logicle(values: Floats, *, t: float, w: float = 0.5, m: float = 4.5, a: float = 0.0) -> Floats:
