@@ -46,7 +46,8 @@ def _normal(mean: float, sd: float, low: float, high: float) -> Number:
 def _lognormal(
     median: float, log_sd: float, low: float, high: float, *, whole: bool = False
 ) -> Number:
-    """Log-normal, cut (not redrawn) at the ends."""
+    """Log-normal, cut (not redrawn) at the ends; a whole 0 stands for what rounds to it."""
+    least = max(low, 0.25)
 
     def quantile(u: Floats) -> Floats:
         value: Floats = np.clip(median * np.exp(log_sd * ndtri(u)), low, high)
@@ -54,7 +55,7 @@ def _lognormal(
 
     return Number(
         quantile=quantile,
-        probability=lambda x: ndtr(np.log(np.clip(x, low, high) / median) / log_sd),
+        probability=lambda x: ndtr(np.log(np.clip(x, least, high) / median) / log_sd),
         whole=whole,
     )
 

@@ -281,7 +281,8 @@ def _drugs(case: Case, ward: Ward, ledger: Ledger) -> pl.DataFrame:
                     "route": "iv",
                     "indication": "lymphodepletion",
                     "assumed": "not stated in the protocol" if silent else None,
-                }
+                },
+                schema_overrides={"assumed": pl.String},
             )
         )
     grafted = everybody.filter(pl.Series(np.isfinite(ward.hsct_day)))
