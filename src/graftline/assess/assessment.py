@@ -34,7 +34,7 @@ from graftline.assess import (
 )
 from graftline.assess.adjudicated import disagreements, preferred
 from graftline.assess.patient_codes import with_coded_patients, with_named_patients
-from graftline.assess.results import Assessed, combine_results
+from graftline.assess.results import Assessed, combine_results, empty_results
 from graftline.rules import Rule
 from graftline.trial import Trial
 
@@ -88,17 +88,23 @@ def assess_trial(trial: Trial) -> Assessments:
     Assessments
     """
     trial = with_coded_patients(trial)
-    first = gather([module.assess(trial) for module in _CRITERIA], trial)
-    decided = [module.assess(trial, first) for module in _DECISIONS]
-    return _named(gather([Assessed(first.results, first.details), *decided], trial))
+    first = [module.assess(trial) for module in _CRITERIA]
+    # a decision looks at the tables behind the answers, so that these are put in order only once
+    known = Assessed(empty_results(), _details(first))
+    decided = [module.assess(trial, known) for module in _DECISIONS]
+    return _named(gather([*first, *decided], trial))
 
 
 def gather(assessed: list[Assessed], trial: Trial) -> Assessments:
     """Join the answers of several criteria and choose between sources as the protocol says."""
     results = combine_results([one.results for one in assessed])
-    details = {name: frame for one in assessed for name, frame in one.details.items()}
+    details = _details(assessed)
     source = trial.protocol.definitions.source_preferred
     return Assessments(results, details, preferred(results, source=source), disagreements(results))
+
+
+def _details(assessed: list[Assessed]) -> dict[str, pl.DataFrame]:
+    return {name: frame for one in assessed for name, frame in one.details.items()}
 
 
 def _named(coded: Assessments) -> Assessments:

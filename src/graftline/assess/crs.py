@@ -169,11 +169,11 @@ def _with_treatment(days: pl.DataFrame, drugs: pl.DataFrame) -> pl.DataFrame:
         .sort("patient", "day")
         .with_columns(pl.col("treated_until").cum_max().over("patient"))
         .unique(["patient", "day"], keep="last", maintain_order=True)
-        .sort("day")
+        .sort("patient", "day")
     )
     recorded = drugs.select("patient").unique().with_columns(treatment_recorded=True)
     return (
-        days.sort("day")
+        days.sort("patient", "day")
         .join_asof(courses, on="day", by="patient", strategy="backward", check_sortedness=False)
         .join(recorded, on="patient", how="left", validate="m:1")
         .with_columns(pl.col("treatment_recorded").fill_null(value=False))

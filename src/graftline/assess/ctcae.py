@@ -21,7 +21,7 @@ from graftline.trial import Trial
 
 LOW = ("anc", "platelets", "alc", "wbc", "hemoglobin")
 HIGH = ("alt", "ast", "bilirubin", "creatinine")
-_READ = ("patient", "day", "analyte", "value", "quantification", "lower_normal", "upper_normal")
+_READ = ("patient", "day", "analyte", "value", "quantification", "upper_normal")
 
 RULES: tuple[Rule, ...] = tuple(
     Rule(
@@ -82,7 +82,7 @@ def grade_ctcae_days(
     Without a baseline, enzymes are graded against the upper limit of normal.
     """
     rows = (
-        labs.select(_READ)
+        labs.select(*_READ, *(["lower_normal"] if analyte in LOW else []))
         .filter((pl.col("analyte") == analyte) & pl.col("value").is_not_null())
         .with_columns(after=pl.col("day") > baseline_until_day)
     )
@@ -183,20 +183,19 @@ def assess(trial: Trial) -> Assessed:
         treatment_emergent].
     """
     labs = with_calculated_anc(trial["labs"])
-    days = pl.concat([grade_ctcae_days(labs, analyte) for analyte in (*LOW, *HIGH)])
+    days = {analyte: grade_ctcae_days(labs, analyte) for analyte in (*LOW, *HIGH)}
     population = infused_patients(trial)
     answers = [
         as_results(
-            answer_everybody(population, _worst(days.filter(pl.col("analyte") == analyte))),
+            answer_everybody(population, _worst(days[analyte])),
             rule=f"ctcae_{analyte}",
         )
         for analyte in (*LOW, *HIGH)
     ]
-    grades = days.select("patient", "day", "analyte", "grade", "lower_bound", "treatment_emergent")
-    return Assessed(
-        results=combine_results(answers),
-        details={"ctcae_grades": grades.sort("analyte", "patient", "day")},
+    grades = pl.concat(days[analyte] for analyte in sorted(days)).select(
+        "patient", "day", "analyte", "grade", "lower_bound", "treatment_emergent"
     )
+    return Assessed(results=combine_results(answers), details={"ctcae_grades": grades})
 
 
 def _worst(days: pl.DataFrame) -> pl.DataFrame:

@@ -63,7 +63,13 @@ def counts_after_hspc(labs: pl.DataFrame, grafts: pl.DataFrame, analyte: str) ->
     """
     return (
         worst_of_day(labs, analyte, worst="lowest")
-        .join(grafts, on="patient", how="inner", validate="m:1")
+        .join(
+            grafts.select("patient", "hsct_day", "second_graft"),
+            on="patient",
+            how="inner",
+            validate="m:1",
+            maintain_order="left",
+        )
         .with_columns(day=pl.col("day") - pl.col("hsct_day").floor())
         .filter(
             (pl.col("day") >= 0) & (pl.col("day") < pl.col("second_graft")).fill_null(value=True)
@@ -104,7 +110,7 @@ def without_transfusion(
         .sort("transfused")
     )
     return (
-        days.sort("day")
+        days.sort("patient", "day")
         .join_asof(
             given,
             left_on="day",

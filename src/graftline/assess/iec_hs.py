@@ -146,8 +146,8 @@ def _with_course(
     first_low = low.group_by("patient").agg(low_day=pl.col("day").min())
     seen = findings.group_by("patient").agg(seen_day=pl.col("start_day").min())
     joined = (
-        days.sort("day")
-        .join_asof(crs.sort("day"), on="day", by="patient", check_sortedness=False)
+        days.sort("patient", "day")
+        .join_asof(crs.sort("patient", "day"), on="day", by="patient", check_sortedness=False)
         .join(seen, on="patient", how="left", validate="m:1")
         .join(first_low, on="patient", how="left", validate="m:1")
     )

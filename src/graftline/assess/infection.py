@@ -325,7 +325,7 @@ def watched_patients(trial: Trial) -> pl.DataFrame:
     seen = pl.concat(
         [
             *(
-                trial[name].filter(pl.col("day") >= 0).select("patient")
+                trial[name].select("patient", "day").filter(pl.col("day") >= 0).select("patient")
                 for name in ("labs", "vitals", "viral")
             ),
             trial["ae"].filter(pl.col("start_day") >= 0).select("patient"),

@@ -271,7 +271,8 @@ def lymphocyte_recovery(
 def assess(trial: Trial) -> Assessed:
     """Lymphocytes of a trial; CD7+ T-cell eradication as adjudicated too."""
     infused, grafts = infused_patients(trial), graft_followup(trial)
-    labs = trial["labs"]
+    asked = {analyte for rule in RULES for read in rule.reads for analyte in read.values}
+    labs = trial["labs"].filter(pl.col("analyte").is_in(sorted(asked)))
     eradication = answer_everybody(
         infused,
         cd7_eradication(

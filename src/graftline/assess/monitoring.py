@@ -3,15 +3,27 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 import polars as pl
 
-from graftline.assess.observe import Assessed
 from graftline.assess.population import infused_patients, transplanted_patients
 from graftline.problems import Problem, ProtocolError
 from graftline.protocol import StoppingRule
 from graftline.trial import Trial, followup_ends
+
+
+class Assessed(Protocol):
+    """The criteria assessed before: their answers and the tables behind them."""
+
+    @property
+    def chosen(self) -> pl.DataFrame:
+        """The preferred answer per patient and rule."""
+
+    @property
+    def details(self) -> Mapping[str, pl.DataFrame]:
+        """Tables by name."""
+
 
 PATIENT_SCHEMA: Final[dict[str, pl.DataType]] = {
     "rule": pl.String(),

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from graftline.assess.sorted_rows import is_first_row
+from graftline.assess.sorted_rows import is_first_row, is_last_row
 from graftline.assess.terminal_phase import terminal_phase
 from graftline.problems import InputError, Problem
 
@@ -136,7 +136,7 @@ def replace_below_quantification(
     )
     before = (pl.col(_T) < pl.col("_first")).fill_null(value=True)
     after = (pl.col(_T) > pl.col("_last")).fill_null(value=False)
-    first_after = after & ~after.shift(1).over(by).fill_null(value=False)
+    first_after = after & (is_first_row(*by) | ~after.shift(1))
     half = pl.lit(rule == "lloq_half_after_last") & first_after
     replaced = (
         pl.when("quantified")
@@ -179,7 +179,8 @@ def area_under_curve(
         .with_columns(pl.lit(float(start)).alias(_T), pl.lit(0.0).alias(_C))
     )
     t1, c1, end = pl.col(_T), pl.col(_C), pl.col("auc_to")
-    t2, c2 = t1.shift(-1).over(by), c1.shift(-1).over(by)
+    inside = ~is_last_row(*by)
+    t2, c2 = (pl.when(inside).then(column.shift(-1)) for column in (t1, c1))
     cut = t2 > end
     stop = pl.when(cut).then(end).otherwise(t2)
     at_stop = pl.when(cut).then(interpolate(t1, c1, t2, c2, end)).otherwise(c2)
@@ -277,12 +278,12 @@ def nca(
     -----
     Sources: PKNCA (R) for the conventions; Stein et al. 2019 for CAR-T.
     """
-    samples = read_profiles(
-        profiles, by=by, time=time, concentration=concentration, below=below, lloq=lloq
+    numbered = _numbered(
+        read_profiles(
+            profiles, by=by, time=time, concentration=concentration, below=below, lloq=lloq
+        ),
+        by,
     )
-    # one integer per profile: names are compared once, not at every step
-    number = is_first_row(*by).cum_sum().set_sorted().alias(_PROFILE)
-    numbered = samples.with_columns(number)
     names = numbered.select(_PROFILE, *by).filter(is_first_row(_PROFILE))
     samples, keys = numbered.drop(by), [_PROFILE]
     rows = _describe(samples, keys, peak_window=peak_window, sampling_window=sampling_window)
@@ -302,12 +303,17 @@ def nca(
         ),
         *_months(samples, keys, detectable_months, detectable_within_days),
     ]
-    joined = reduce(
-        lambda left, right: left.join(right, on=keys, how="left", validate="1:1"),
-        parts,
-        names.join(rows, on=keys, how="left", validate="1:1"),
-    )
+    joined = reduce(_beside, parts, names.join(rows, on=keys, how="left", validate="1:1"))
     return _with_reasons(joined, minimum_samples, blq).sort(*by).drop(_PROFILE)
+
+
+def _numbered(samples: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Add one integer per profile: names are compared once, not at every step."""
+    return samples.with_columns(is_first_row(*by).cum_sum().set_sorted().alias(_PROFILE))
+
+
+def _beside(left: pl.DataFrame, right: pl.DataFrame) -> pl.DataFrame:
+    return left.join(right, on=_PROFILE, how="left", validate="1:1")
 
 
 def _end_of_area(until: float, complete_from: float) -> pl.Expr:

@@ -20,11 +20,7 @@ ACTIVE_FOR_DAYS: Final = 7.0
 
 
 class Assessed(Protocol):
-    """The criteria assessed before: their answers and the tables behind them."""
-
-    @property
-    def chosen(self) -> pl.DataFrame:
-        """The preferred answer per patient and rule."""
+    """The criteria assessed before: the tables behind their answers."""
 
     @property
     def details(self) -> Mapping[str, pl.DataFrame]:
@@ -122,7 +118,7 @@ def _latest(base: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
         base.with_columns(at=pl.col("decision_day").floor())
         .sort("at", "_key")
         .join_asof(
-            rows.with_columns(seen="at").sort("at", "patient"),
+            rows.with_columns(seen="at"),
             on="at",
             by="patient",
             strategy="backward",

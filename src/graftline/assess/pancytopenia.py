@@ -134,10 +134,10 @@ def _with_red_cells(
         .select("patient", day=pl.col("day").floor())
         .drop_nulls()
         .unique()
-        .sort("day")
+        .sort("patient", "day")
         .with_columns(given_day="day")
     )
-    joined = days.sort("day").join_asof(
+    joined = days.sort("patient", "day").join_asof(
         given, on="day", by="patient", strategy="backward", check_sortedness=False
     )
     age = pl.col("day") - pl.col("given_day")

@@ -5,7 +5,7 @@ from typing import Final
 import polars as pl
 
 from graftline.assess.answers import join_flags
-from graftline.assess.sorted_rows import is_first_row
+from graftline.assess.sorted_rows import is_first_row, is_last_row
 
 GROWTH_FACTORS: Final = ("filgrastim", "pegfilgrastim", "lenograstim", "lipegfilgrastim", "g-csf")
 IMAGING_WITHIN_DAYS: Final = 92.0
@@ -50,7 +50,7 @@ def response_findings(
     visits = visits.filter(pl.col("at") > 0).join(
         baseline, on="patient", how="left", validate="m:1"
     )
-    visits = visits.sort("at", "patient")
+    visits = visits.sort("patient", "at")
     for analyte in ("anc", "platelets", "blood_blasts"):
         daily = _daily(labs, analyte, worst="max" if analyte == "blood_blasts" else "min")
         visits = _nearest(visits, daily, analyte, counts_within_days)
@@ -113,7 +113,6 @@ def _daily(labs: pl.DataFrame, analyte: str, *, worst: str) -> pl.DataFrame:
         .sort("patient", "at", "value", "limit", descending=[False, False, not ascending, False])
         .filter(is_first_row("patient", "at"))
         .select("patient", "at", pl.col("at").alias("found"), "value", "limit")
-        .sort("at", "patient")
     )
 
 
@@ -159,7 +158,7 @@ def _with_blood_blasts(
         .drop_nulls(["at", "blood_share"])
         .group_by("patient", "at")
         .agg(pl.col("blood_share").max())
-        .sort("at", "patient")
+        .sort("patient", "at")
     )
     visits = visits.join_asof(
         blood,
@@ -193,12 +192,12 @@ def _with_support(
             .sort("patient", "start")
             .with_columns(last=pl.col("end").cum_max().over("patient"))
             .select("patient", at="start", last="last")
-            .sort("at", "patient")
+            .sort("patient", "at")
         )
         # a visit without that count keeps its row: the join needs a number, the result stays null
         days = visits.with_columns(visit=pl.col("at"), at=pl.col(f"{count}_day").fill_null(-1e9))
         visits = (
-            days.sort("at", "patient")
+            days.sort("patient", "at")
             .join_asof(reach, on="at", by="patient", strategy="backward", check_sortedness=False)
             .with_columns(
                 pl.when(pl.col(f"{count}_day").is_not_null())
@@ -210,7 +209,7 @@ def _with_support(
             .with_columns(at=pl.col("visit"))
             .drop("visit", "last")
         )
-    return visits.sort("at", "patient")
+    return visits.sort("patient", "at")
 
 
 def _with_extramedullary(
@@ -226,7 +225,7 @@ def _with_extramedullary(
     clears it after the marrow, but before the next one, completes the visit on its own day.
     """
     visits = _with_examinations(visits, marrow, patients, exams, within_days)
-    next_visit = pl.col("at").shift(-1).over("patient")
+    next_visit = pl.when(~is_last_row("patient")).then(pl.col("at").shift(-1))
     known = pl.col("stated").fill_null(value=False) | (pl.col("first_seen") <= pl.col("at"))
     known = known.fill_null(value=False)
     pending = known & pl.col("exam").fill_null(value=True)
@@ -267,7 +266,7 @@ def _with_examinations(
         exams.filter(pl.col("at") > 0)
         .drop_nulls("disease_present")
         .select("patient", "at", exam_day="day", exam="disease_present", exam_class="lugano")
-        .sort("at", "patient")
+        .sort("patient", "at")
     )
     cleared = looked.filter(~pl.col("exam")).select(
         "patient", "at", cleared_day="exam_day", cleared_class="exam_class"
@@ -280,12 +279,12 @@ def _with_examinations(
         .drop_nulls(["at", "cns"])
         .group_by("patient", "at")
         .agg(pl.col("cns").any())
-        .sort("at", "patient")
+        .sort("patient", "at")
     )
     return (
         visits.join(stated, on="patient", how="left", validate="m:1")
         .join(seen, on="patient", how="left", validate="m:1")
-        .sort("at", "patient")
+        .sort("patient", "at")
         .join_asof(looked, on="at", by="patient", strategy="backward", check_sortedness=False)
         .join_asof(
             cleared,
