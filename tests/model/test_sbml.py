@@ -120,12 +120,14 @@ def days_between_doses():
     return np.unique(np.round(DECISIONS[DECISIONS > START] + 0.013, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graft", [True, False])
 def test_agrees_with_libroadrunner_on_20_random_patients(graft):
     cohort = random_cohort(20, graft=graft)
     check_against_roadrunner(cohort)
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 @pytest.mark.parametrize("graft", [True, False])
 def test_agrees_with_libroadrunner_on_200_random_patients(graft):
