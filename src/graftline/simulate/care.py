@@ -18,6 +18,8 @@ Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
+# days from HSCT on which prophylaxis begins, is halved and ends
+PROPHYLAXIS_DAYS = (-1.0, 90.0, 180.0)
 _DEVICES = np.array(["room_air", "nasal_cannula", "high_flow_cannula"])
 
 
@@ -225,17 +227,27 @@ def close_gcsf(ward: Ward, ledger: Ledger) -> None:
     )
 
 
-def set_steroids(ward: Ward, day: int) -> None:
+def set_steroids(ward: Ward, rows: Integers, day: int) -> None:
     """Steroids on, halved or off for the time from this day on."""
-    full, half = ward.steroid_until >= day, ward.taper_until >= day
-    column(ward.parameters, "steroid")[:] = np.where(full, 1.0, np.where(half, 0.5, 0.0))
+    full, half = ward.steroid_until[rows] >= day, ward.taper_until[rows] >= day
+    column(ward.parameters, "steroid")[rows] = np.where(full, 1.0, np.where(half, 0.5, 0.0))
 
 
-def set_prophylaxis(ward: Ward, day: int, *, full_days: int = 90, taper_days: int = 180) -> None:
+def set_prophylaxis(ward: Ward, rows: Integers, day: int) -> None:
     """GVHD prophylaxis from the day before HSCT, halved after day 90, off after day 180."""
-    since = day - np.where(np.isnan(ward.hsct_planned), np.inf, ward.hsct_planned)
-    full, half = (since >= -1) & (since < full_days), (since >= -1) & (since < taper_days)
-    column(ward.parameters, "prophylaxis")[:] = np.where(full, 1.0, np.where(half, 0.5, 0.0))
+    since = day - np.nan_to_num(ward.hsct_planned[rows], nan=np.inf)
+    begun = since >= PROPHYLAXIS_DAYS[0]
+    full, half = since < PROPHYLAXIS_DAYS[1], since < PROPHYLAXIS_DAYS[2]
+    share = np.where(full, 1.0, np.where(half, 0.5, 0.0))
+    column(ward.parameters, "prophylaxis")[rows] = np.where(begun, share, 0.0)
+
+
+def changes_today(ward: Ward, day: int, *, prophylaxis: bool) -> Booleans:
+    """Whose treatment is switched today: that day is a visit, so that it ends when it should."""
+    changes = (ward.steroid_until == day - 1) | (ward.taper_until == day - 1)
+    if prophylaxis:
+        changes |= np.isin(day - ward.hsct_planned, PROPHYLAXIS_DAYS)
+    return changes
 
 
 def _write_drug(

@@ -74,9 +74,9 @@ def treat(case: Case, end_day: Floats, *, threads: int | None = None) -> tuple[W
         present = seen[np.isnan(ward.death_day[seen]) & (ward.status[seen] == 0)]
         _visit(case, ward, ledger, due, present, day)
         _infuse(case, ward, ledger, present, day)
-        care.set_steroids(ward, day)
+        care.set_steroids(ward, present, day)
         if case.plan.prophylaxis:
-            care.set_prophylaxis(ward, day)
+            care.set_prophylaxis(ward, present, day)
     care.close_gcsf(ward, ledger)
     return ward, ledger
 
@@ -102,7 +102,8 @@ def _who(case: Case, ward: Ward, due: Due, day: int) -> Integers:
     prepared = (coming >= 0) & (coming <= (6 if case.plan.conditioning else 0))
     treated = prepared & np.isnan(ward.hsct_day)
     here = np.isnan(ward.death_day) & (ward.end_day >= day) & (ward.status == 0)
-    rows: Integers = np.flatnonzero(here & (due.any | treated | (ward.end_day == day)))
+    switched = care.changes_today(ward, day, prophylaxis=case.plan.prophylaxis)
+    rows: Integers = np.flatnonzero(here & (due.any | treated | switched | (ward.end_day == day)))
     return rows
 
 
