@@ -77,7 +77,7 @@ def airr_tcr(path: str) -> Work:
 
 def graftline_flow(path: str, how: str) -> Work:
     from graftline.assays.flow.fcs import read_fcs
-    from graftline.assays.flow.gates import axis_values, gate_sample
+    from graftline.assays.flow.gates import axes_values, gate_sample
     from graftline.assays.flow.gating_file import Dimension, parse_gating
 
     bounds = [{"channel": f"FL{i}-A", "scale": "f", "min": 0.45} for i in (1, 2)]
@@ -89,8 +89,8 @@ def graftline_flow(path: str, how: str) -> Work:
         sample = read_fcs(path)
         gated = gate_sample(sample, gating)
         if how == "all":
-            for i in range(3, 10):
-                axis_values(sample, gating, sample.spillover, Dimension(f"FL{i}-A", "f"))
+            others = [Dimension(f"FL{i}-A", "f") for i in range(3, 10)]
+            axes_values(sample, gating, sample.spillover, others)
         return int(gated.inside["both"].sum())
 
     return work

@@ -177,14 +177,15 @@ def _remarks(
     if keywords.get("$NEXTDATA", "0").strip() not in ("", "0"):
         found = "a second data set"
         remarks.append(("one data set; only the first was read", found, "split the file", None))
-    for parameter in parameters:
-        if parameter.kind == "I":
-            continue
+    floats = [parameter for parameter in parameters if parameter.kind != "I"]
+    for parameter in floats:
         if parameter.decades > 0:
             found = f"{parameter.decades:g} decades for floating-point data"
             remedy = "values were taken as linear, as the standard has it"
             remarks.append(("$PnE 0,0", found, remedy, parameter.name))
-        bad = int((~np.isfinite(raw[f"p{parameter.number}"])).sum())
+        column = raw[f"p{parameter.number}"]
+        # A sum is not finite if one value is not; it costs a third of looking at every value.
+        bad = 0 if np.isfinite(column.sum()) else int((~np.isfinite(column)).sum())
         if bad:
             found = f"{bad} of {raw.size} events"
             remedy = "these events fall outside every gate on this channel"

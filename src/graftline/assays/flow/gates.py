@@ -1,5 +1,6 @@
 """Gates applied to a sample: which events lie inside, how many, how bright."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,17 +42,11 @@ def gate_sample(sample: FlowSample, gating: Gating) -> GatedSample:
     spillover = choose_spillover(sample, gating)
     _check_channels(sample, gating)
     inside: dict[str, Inside] = {"all": np.ones(sample.events, dtype=np.bool_)}
-    axes: dict[Dimension, Floats] = {}
+    wanted = [axis for gate in gating.gates for axis in gate.dimensions]
+    axes = axes_values(sample, gating, spillover, wanted)
     for gate in gating.gates:
-        within = inside[gate.parent or "all"]
-        for axis in gate.dimensions:
-            key = Dimension(axis.channel, axis.scale, compensated=axis.compensated)
-            if key not in axes:
-                axes[key] = axis_values(sample, gating, spillover, key)
-        values = [
-            axes[Dimension(d.channel, d.scale, compensated=d.compensated)] for d in gate.dimensions
-        ]
-        inside[gate.name] = within & _events_inside(gate, values, inside)
+        values = [axes[_bare(axis)] for axis in gate.dimensions]
+        inside[gate.name] = inside[gate.parent or "all"] & _events_inside(gate, values, inside)
     return GatedSample(sample, gating, spillover, inside)
 
 
@@ -76,24 +71,56 @@ def axis_values(
     sample: FlowSample, gating: Gating, spillover: Spillover | None, axis: Dimension
 ) -> Floats:
     """Values of one gate axis: linear, compensated where the matrix has the channel, scaled."""
-    channel = sample.channels[channel_index(sample, axis.channel)]
-    if axis.compensated and spillover is not None and channel in spillover.detectors:
-        values = _compensated(sample, spillover, channel)
-    else:
-        values = channel_values(sample, channel)
-    return values if axis.scale is None else apply_scale(values, gating.scales[axis.scale])
+    return axes_values(sample, gating, spillover, [axis])[_bare(axis)]
 
 
-def _compensated(sample: FlowSample, spillover: Spillover, channel: str) -> Floats:
-    """One column of events times the inverse matrix: the others are not needed."""
-    unit = np.zeros(len(spillover.detectors))
-    unit[spillover.detectors.index(channel)] = 1.0
-    weights = np.linalg.solve(spillover.matrix, unit)
-    total = np.zeros(sample.events)
-    for detector, weight in zip(spillover.detectors, weights, strict=True):
-        if weight != 0.0:
-            total += weight * channel_values(sample, detector)
-    return total
+def axes_values(
+    sample: FlowSample,
+    gating: Gating,
+    spillover: Spillover | None,
+    axes: Sequence[Dimension],
+) -> dict[Dimension, Floats]:
+    """Values of several gate axes, as `axis_values`; keys are the axes without their bounds."""
+    wanted = dict.fromkeys(_bare(axis) for axis in axes)
+    names = {axis: sample.channels[channel_index(sample, axis.channel)] for axis in wanted}
+    mixed = {
+        name: None
+        for axis, name in names.items()
+        if axis.compensated and spillover is not None and name in spillover.detectors
+    }
+    compensated: dict[str, Floats] = {}
+    if spillover is not None and mixed:
+        compensated = _compensated(sample, spillover, list(mixed))
+    values: dict[Dimension, Floats] = {}
+    for axis, name in names.items():
+        linear = (
+            compensated[name]
+            if axis.compensated and name in compensated
+            else channel_values(sample, name)
+        )
+        values[axis] = (
+            linear if axis.scale is None else apply_scale(linear, gating.scales[axis.scale])
+        )
+    return values
+
+
+def _bare(axis: Dimension) -> Dimension:
+    return Dimension(axis.channel, axis.scale, compensated=axis.compensated)
+
+
+def _compensated(
+    sample: FlowSample, spillover: Spillover, channels: list[str]
+) -> dict[str, Floats]:
+    """The asked columns of events times the inverse matrix, from detectors that weigh in them."""
+    size = len(spillover.detectors)
+    columns = [spillover.detectors.index(channel) for channel in channels]
+    weights = np.linalg.solve(spillover.matrix, np.eye(size))[:, columns]
+    used = np.flatnonzero((weights != 0).any(axis=1))
+    raw = np.empty((used.size, sample.events))
+    for row, detector in enumerate(used):
+        raw[row] = channel_values(sample, spillover.detectors[detector])
+    mixed = weights[used].T @ raw
+    return dict(zip(channels, mixed, strict=True))
 
 
 def _check_channels(sample: FlowSample, gating: Gating) -> None:

@@ -119,35 +119,89 @@ def logicle(values: Floats, *, t: float, w: float = 0.5, m: float = 4.5, a: floa
     """
     k = logicle_coefficients(t=t, w=w, m=m, a=a)
     flat = np.ascontiguousarray(values, dtype=np.float64).ravel()
-    scaled: Floats = _logicle(flat, k.a, k.b, k.c, k.d, k.f, k.centre)
+    knots = 2.0 ** np.arange(_LOWEST_OCTAVE, _HIGHEST_OCTAVE + 1)[:, None]
+    grid = (knots * (1 + np.arange(_KNOTS) / _KNOTS)).ravel()
+    start = _solve(grid, np.full(grid.size, np.nan), k.a, k.b, k.c, k.d, k.f, k.centre)
+    scaled: Floats = _logicle(flat, flat.view(np.int64), start, k.a, k.b, k.c, k.d, k.f, k.centre)
     return scaled.reshape(np.shape(values))
+
+
+# Starts for 2^-8 to 2^24, 256 to an octave: one step from there is exact to the last digits.
+_LOWEST_OCTAVE, _HIGHEST_OCTAVE, _KNOTS = -8, 24, 256
+
+
+@njit(cache=True)
+def _root(
+    value: float, y: float, a: float, b: float, c: float, d: float, f: float, tolerance: float
+) -> float:
+    """Root of the biexponential by Halley's method."""
+    for _ in range(20):
+        rise = a * np.exp(b * y)
+        fall = c * np.exp(-d * y)
+        error = rise - fall - f - value
+        first = b * rise + d * fall
+        step = error / (first - 0.5 * error * (b * b * rise - d * d * fall) / first)
+        y -= step
+        # The error after a step is about ten times its cube.
+        if abs(step) < tolerance:
+            break
+    return y
+
+
+@njit(cache=True)
+def _far_start(
+    value: float, a: float, b: float, c: float, d: float, f: float, centre: float
+) -> float:
+    """The lower of two starts: linear near 0, logarithmic far from it."""
+    high = np.exp(-d * centre)
+    slope = a * b * np.exp(b * centre) + c * d * high
+    return float(min(centre + value / slope, np.log((value + f + c * high) / a) / b))
+
+
+@njit(cache=True)
+def _solve(
+    values: Floats,
+    scaled: Floats,
+    a: float,
+    b: float,
+    c: float,
+    d: float,
+    f: float,
+    centre: float,
+) -> Floats:
+    for i in range(values.size):
+        y = _far_start(values[i], a, b, c, d, f, centre)
+        scaled[i] = _root(values[i], y, a, b, c, d, f, 1e-9)
+    return scaled
 
 
 @njit(cache=True, parallel=True)
 def _logicle(
-    values: Floats, a: float, b: float, c: float, d: float, f: float, centre: float
+    values: Floats,
+    bits: NDArray[np.int64],
+    start: Floats,
+    a: float,
+    b: float,
+    c: float,
+    d: float,
+    f: float,
+    centre: float,
 ) -> Floats:
-    """Root of the biexponential by Halley's method, from the nearer of its two asymptotes."""
     scaled = np.empty_like(values)
-    low, high = np.exp(b * centre), np.exp(-d * centre)
-    slope = a * b * low + c * d * high
     for i in prange(values.size):
         value = abs(values[i])
+        # Exponent and first mantissa bits of the value are its place in the table.
+        place = ((bits[i] & 0x7FFFFFFFFFFFFFFF) >> 44) - ((1023 + _LOWEST_OCTAVE) << 8)
         if not np.isfinite(value):
             scaled[i] = values[i]
             continue
-        # The linear start is above the root near 0, the logarithmic one far from it.
-        y = min(centre + value / slope, np.log((value + f + c * high) / a) / b)
-        for _ in range(20):
-            rise = a * np.exp(b * y)
-            fall = c * np.exp(-d * y)
-            error = rise - fall - f - value
-            first = b * rise + d * fall
-            second = b * b * rise - d * d * fall
-            step = error / (first - 0.5 * error * second / first)
-            y -= step
-            if abs(step) < 1e-14:
-                break
+        if 0 <= place < start.size - 1:
+            part = (bits[i] & 0xFFFFFFFFFFF) * 2.0**-44
+            y = start[place] + part * (start[place + 1] - start[place])
+            y = _root(value, y, a, b, c, d, f, 1e-4)
+        else:
+            y = _far_start(value, a, b, c, d, f, centre)
+            y = _root(value, y, a, b, c, d, f, 1e-9)
         scaled[i] = y if values[i] >= 0 else 2 * centre - y
     return scaled
 
