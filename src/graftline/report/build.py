@@ -19,6 +19,7 @@ from graftline.report.efficacy import (
     swimmer_section,
 )
 from graftline.report.methods import methods_section
+from graftline.report.path import groups_section, path_section
 from graftline.report.patients import MOST_PAGES, patient_pages
 from graftline.report.quality import quality_section
 from graftline.report.safety import (
@@ -43,6 +44,8 @@ _SECTIONS: tuple[tuple[str, Callable[[Inputs], Section]], ...] = (
     ("Courses", swimmer_section),
     ("Outcomes", outcomes_section),
     ("Survival", survival_section),
+    ("Infusion to transplant", path_section),
+    ("Subgroups", groups_section),
     ("Response", response_section),
     ("GVHD", gvhd_section),
     ("Adverse events", adverse_event_section),
@@ -86,7 +89,8 @@ def build_report(
         sections.append(published)
     if monitoring:
         sections.append(monitoring_section(inputs))
-    sections += [quality_section(inputs), methods_section(inputs)]
+    printed = [table for section in sections for table in section.tables]
+    sections += [quality_section(inputs), methods_section(inputs, printed)]
     progress("Report: pages of patients")
     pages = patient_pages(inputs, most=patient_limit)
     settings = trial.settings

@@ -1,6 +1,7 @@
 """Sections on response and on the time-to-event endpoints."""
 
 from graftline.figures.cumulative_incidence import CauseCurve, draw_incidence
+from graftline.figures.stacked_incidence import draw_stacked_incidence
 from graftline.figures.survival_curves import Curve, draw_survival
 from graftline.figures.swimmer import draw_swimmer, shown_lanes, swimmer_lanes, swimmer_marks
 from graftline.report.value import Inputs, ReportFigure, Section, assumed_times, filled
@@ -47,7 +48,11 @@ def survival_section(inputs: Inputs) -> Section:
         tables = (*tables, follow)
     everything = list(analyses(trial, inputs.endpoints))
     found = [a for a in everything if not a.undated]
-    figures = [*_survival_figures(inputs, found), *_relapse_figure(found)]
+    figures = [
+        *_survival_figures(inputs, found),
+        *_relapse_figure(found),
+        *_stacked_figure(found),
+    ]
     undated = dict.fromkeys(a.title for a in everything if a.undated and not a.variant)
     if undated:
         missing = (
@@ -110,6 +115,26 @@ def _relapse_figure(found: list[Analysis]) -> list[ReportFigure]:
         f"Shaded: 95% intervals (log-log). {assumed_times(chosen)}"
     )
     return [ReportFigure("relapse-nrm", title, caption, figure)]
+
+
+def _stacked_figure(found: list[Analysis]) -> list[ReportFigure]:
+    """Relapse and death without it on one scale with the event-free, where both have days."""
+    plain = [a for a in found if a.endpoint == "relapse" and not a.variant and not a.late_entry]
+    if not plain or int((plain[0].rows["status"] > 0).sum()) == 0:
+        return []
+    own = plain[0]
+    title = "Relapse, death without relapse, and event-free"
+    figure = draw_stacked_incidence(
+        CauseCurve(own.title, estimate_incidence(own, causes=(1, 2)), *observed_times(own)),
+        title=title,
+        origin=own.origin,
+        labels=("event-free", "relapse or\nprogression", "death without\nrelapse"),
+    )
+    caption = (
+        "Cumulative incidences (Aalen-Johansen) stacked: at each time the three sum to 100%. "
+        f"n = {own.rows.height}. {assumed_times([own])}"
+    )
+    return [ReportFigure("stacked-incidence", title, caption.strip(), figure)]
 
 
 def swimmer_section(inputs: Inputs) -> Section:

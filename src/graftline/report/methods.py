@@ -1,12 +1,14 @@
 """Methods as text: rules used, definitions chosen, statistics, files, software."""
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import polars as pl
 
 from graftline import __version__
 from graftline.assess.assessment import all_rules
+from graftline.report.further_methods import further_citations, further_methods
 from graftline.report.value import Inputs, Section
 from graftline.rules import Rule, references
 from graftline.tables.analyses import analyses
@@ -16,17 +18,23 @@ from graftline.tables.value import ReportTable, TableColumn, TableRow, plain_row
 _PACKAGES = ("polars", "numpy", "scipy", "matplotlib", "great-tables")
 
 
-def methods_section(inputs: Inputs) -> Section:
-    """Everything a reader needs to repeat the analysis."""
+def methods_section(inputs: Inputs, printed: Sequence[ReportTable] = ()) -> Section:
+    """Everything a reader needs to repeat the analysis.
+
+    Parameters
+    ----------
+    printed : sequence of ReportTable
+        Tables of the report: the methods behind them are named, no others.
+    """
     rules = used_rules(inputs)
-    cited = _citations(inputs, rules)
+    cited = _citations(inputs, rules, printed)
     numbers = {key: place for place, key in enumerate(cited, start=1)}
-    text = (*_study(inputs), *_statistics(inputs, numbers), _software())
+    text = (*_study(inputs), *_statistics(inputs, numbers, printed), _software())
     tables = [_rule_table(rules, numbers), _definitions_table(inputs)]
     tables += [_endpoint_definitions(inputs)] if inputs.trial.protocol.endpoints else []
     tables += [_file_table(inputs)] if inputs.trial.files else []
-    printed = references()
-    items = tuple(f"{place}. {printed.get(key, key)}" for key, place in numbers.items())
+    known = references()
+    items = tuple(f"{place}. {known.get(key, key)}" for key, place in numbers.items())
     return Section("methods", "Methods", text, tuple(tables), list_items=items)
 
 
@@ -37,11 +45,12 @@ def used_rules(inputs: Inputs) -> list[Rule]:
     return [rule for id, rule in sorted(all_rules().items()) if id in ids]
 
 
-def _citations(inputs: Inputs, rules: list[Rule]) -> list[str]:
+def _citations(inputs: Inputs, rules: list[Rule], printed: Sequence[ReportTable]) -> list[str]:
     keys = [*inputs.trial.protocol.citations, *(rule.citation for rule in rules)]
     keys += ["clopper1934"]
     if not inputs.endpoints.is_empty():
         keys += ["kaplan1958", "aalen1978", "gray1988", "schemper1996", "iacobelli2013"]
+    keys += further_citations(printed)
     if inputs.trial.protocol.stopping:
         keys += ["thall1994", "ivanova2005"]
     # a protocol's endpoint may name a passage after the key
@@ -79,7 +88,9 @@ def _study(inputs: Inputs) -> tuple[str, ...]:
     return (*lines, *protocol.notes)
 
 
-def _statistics(inputs: Inputs, numbers: dict[str, int]) -> tuple[str, ...]:
+def _statistics(
+    inputs: Inputs, numbers: dict[str, int], printed: Sequence[ReportTable]
+) -> tuple[str, ...]:
     def cite(*keys: str) -> str:
         found = [str(numbers[key]) for key in keys if key in numbers]
         return f" [{', '.join(found)}]" if found else ""
@@ -107,8 +118,7 @@ def _statistics(inputs: Inputs, numbers: dict[str, int]) -> tuple[str, ...]:
             )
         if any(a.late_entry for a in found):
             lines.append("Delayed entry: patients are at risk from HSPC on (left truncation).")
-    lines.append("No p-values are printed.")
-    return tuple(lines)
+    return (*lines, *further_methods(printed, cite))
 
 
 def _software() -> str:

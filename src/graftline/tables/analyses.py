@@ -1,6 +1,6 @@
 """Each endpoint as the protocol counts it, and the alternatives printed beside it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,8 +117,11 @@ def estimate_survival(analysis: Analysis, *, interval: IntervalType) -> KaplanMe
     )
 
 
-def estimate_incidence(analysis: Analysis) -> CumulativeIncidence:
-    """Aalen-Johansen estimate; cause 1 is the event of interest."""
+def estimate_incidence(analysis: Analysis, *, causes: Sequence[int] = ()) -> CumulativeIncidence:
+    """Aalen-Johansen estimate; cause 1 is the event of interest.
+
+    ``causes`` are estimated also where nobody has them; by default those up to the largest found.
+    """
     rows = analysis.rows
     largest = rows["status"].max()
     top = int(largest) if isinstance(largest, int) else 0
@@ -126,5 +129,5 @@ def estimate_incidence(analysis: Analysis) -> CumulativeIncidence:
         rows["time_days"].to_numpy(),
         rows["status"].to_numpy(),
         entry=rows["entry_days"].to_numpy() if analysis.late_entry else None,
-        causes=range(1, max(1, top) + 1),
+        causes=causes or range(1, max(1, top) + 1),
     )

@@ -133,3 +133,12 @@ def sentence(identifier: str) -> str:
     """A column or rule id as words: underscores open, first letter upper case."""
     opened = identifier.replace("_", " ").strip()
     return opened[:1].upper() + opened[1:]
+
+
+def p_value(value: float | None) -> str:
+    """A p-value as journals print it: two decimals, three below 0.1, ``<0.001`` below that."""
+    if value is None or math.isnan(value):
+        return "not estimable"
+    if value < 0.001:
+        return "<0.001"
+    return f"{rounded(value, 3 if value < 0.0995 else 2):f}"

@@ -1,7 +1,7 @@
 """Where patients are over time: transitions made, state occupation, time spent in each state."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -22,7 +22,7 @@ from graftline.stats import (
 )
 from graftline.stats.multistate_data import Stays
 from graftline.tables.analyses import YEAR_DAYS
-from graftline.tables.format import DAYS_PER_MONTH, estimate_interval
+from graftline.tables.format import DAYS_PER_MONTH, estimate_interval, words
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 from graftline.trial import Trial
 
@@ -69,14 +69,22 @@ def state_answers(trial: Trial, answers: Answers) -> tuple[ClinicalStays, ...]:
     In a cohort selected because everybody reached HSCT, observation begins at HSCT: the way there
     was guaranteed by the selection and cannot be estimated.
     """
-    entry: Entry = "hspc" if trial.protocol.selection == "reached_hsct" else "origin"
-    found = (
-        clinical_stays(
-            trial, answers, name, entry=entry if model.placed.origin == "car_t" else "origin"
-        )
-        for name, model in CLINICAL_MODELS.items()
-    )
+    found = []
+    for name, model in CLINICAL_MODELS.items():
+        late = trial.protocol.selection == "reached_hsct" and model.placed.origin == "car_t"
+        entry: Entry = "hspc" if late else "origin"
+        made = clinical_stays(trial, answers, name, entry=entry)
+        found.append(_without_start(made) if late else made)
     return tuple(c for c in found if c.stays.height or c.undated.height)
+
+
+def _without_start(clinical: ClinicalStays) -> ClinicalStays:
+    """The model without its first state, where nobody was observed in it."""
+    model = clinical.model
+    if (clinical.stays["from_state"] == model.states[0]).any():
+        return clinical
+    seen = replace(model, title=f"{model.title}, observed from HSCT on", states=model.states[1:])
+    return replace(clinical, model=seen)
 
 
 def estimate_states(clinical: ClinicalStays) -> StatesEstimate | None:
@@ -84,7 +92,7 @@ def estimate_states(clinical: ClinicalStays) -> StatesEstimate | None:
 
     A transition on a day nobody states, or no transition at all, makes it so.
     """
-    if not clinical.estimable or not clinical.stays["status"].any():
+    if not clinical.estimable or not (clinical.stays["status"] > 0).any():
         return None
     model = state_model(clinical.model.states, clinical.model.allowed)
     rows = clinical.stays
@@ -286,7 +294,7 @@ def _left_out_note(clinical: ClinicalStays) -> tuple[str, ...]:
     counted = clinical.left_out.group_by("reason").len().sort("reason")
     if counted.is_empty():
         return ()
-    return (f"Left out: {'; '.join(f'{n} ({reason})' for reason, n in counted.rows())}.",)
+    return (f"Left out: {'; '.join(f'{n} ({words(reason)})' for reason, n in counted.rows())}.",)
 
 
 def _delayed_note(estimate: StatesEstimate) -> tuple[str, ...]:
