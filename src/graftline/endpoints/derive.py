@@ -113,8 +113,15 @@ def _everything(trial: Trial, assessed: Answers) -> list[Derived]:
     others = [
         _derive(people, trial, assessed, a.endpoint, a.spec, a.name)
         for a in alternatives(trial.protocol)
+        if a.spec.censor != "last_response" or _assessments_recorded(trial)
     ]
     return [*own, *others]
+
+
+def _assessments_recorded(trial: Trial) -> bool:
+    """Whether the folder says when the disease was looked at: else strict censoring is empty."""
+    recorded = trial["followup"]["last_response_day"].drop_nulls().len() > 0
+    return recorded or trial["marrow"].height > 0
 
 
 def _derive(

@@ -24,6 +24,8 @@ def statistic_text(row: Mapping[str, Any]) -> str:
     """One statistic as printed, without its missing count."""
     kind, digits = row["statistic"], row["digits"]
     if kind == "count":
+        if row["total"] is None:
+            return f"{row['n']} with it; nothing recorded of the others"
         if not row["total"]:
             return "none evaluable" if row["missing"] else "no patient"
         return count_interval(row["n"], row["total"], row["low"], row["high"])

@@ -77,7 +77,8 @@ def _line(rows: pl.DataFrame, whole: pl.DataFrame, line: RuleLine, population: s
     answered = pl.col("state").is_in(["yes", "no"])
     if line.show == "yes":
         answers = rows.select(pl.when(answered).then(pl.col("state"))).to_series()
-        return count_rows(answers, [("yes", line.label)], group=line.group, population=population)
+        rows_ = count_rows(answers, [("yes", line.label)], group=line.group, population=population)
+        return _without_denominator(rows_) if _only_yes_recorded(rows) else rows_
     if line.show == "grades":
         grade = (
             pl.when(pl.col("state") == "yes")
@@ -89,6 +90,23 @@ def _line(rows: pl.DataFrame, whole: pl.DataFrame, line: RuleLine, population: s
     if line.show == "labels":
         return _classes(rows, whole, pl.when(answered).then("label"), line, population)
     return _spread(rows, line, population)
+
+
+def _only_yes_recorded(rows: pl.DataFrame) -> bool:
+    """Whether nobody is recorded as free of it while others have no record: no proportion then."""
+    silent = (rows["state"] == "not_evaluable") & (rows["reason"] == "no_records")
+    states = rows["state"]
+    return bool(silent.any()) and bool((states == "yes").any()) and not (states == "no").any()
+
+
+def _without_denominator(counts: pl.DataFrame) -> pl.DataFrame:
+    nothing = pl.lit(None)
+    return counts.with_columns(
+        value=nothing.cast(pl.Float64),
+        low=nothing.cast(pl.Float64),
+        high=nothing.cast(pl.Float64),
+        total=nothing.cast(counts.schema["total"]),
+    )
 
 
 def _classes(
