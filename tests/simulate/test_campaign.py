@@ -9,10 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
+from graftline.assess.assessment import assess_trial
+from graftline.endpoints.derive import derive_endpoints
 from graftline.problems import InputError
+from graftline.protocol import shipped_protocol
 from graftline.simulate import campaign as module
 from graftline.simulate.campaign import (
     MANIFEST,
@@ -22,6 +26,9 @@ from graftline.simulate.campaign import (
     run_campaign,
     say_progress,
 )
+from graftline.simulate.strategy import plan_of
+from graftline.simulate.streams import streams_of
+from graftline.simulate.trial import FollowUp, simulate_trial
 
 SMALL = plan_campaign("all-in-one-2024", 10, 3, chunk=4, longest_days=60)
 
@@ -58,6 +65,22 @@ def test_resuming_gives_the_same_bytes(undisturbed, tmp_path):
     assert [p.patients_done for p in seen] == [6, 10]
     assert seen[0].seconds_left is None
     assert seen[1].seconds_left == 0.0
+
+
+# law: leaving out tables and criteria that no endpoint reads changes no endpoint
+def test_endpoints_are_those_of_the_whole_assessment():
+    campaign = plan_campaign("all-in-one-2024", 40, 3, longest_days=400)
+    lean, failures = module.simulate_endpoints(campaign, 0)
+    whole = simulate_trial(
+        plan_of(shipped_protocol("all-in-one-2024")),
+        streams_of(3),
+        np.arange(40),
+        followup=FollowUp(400, 0),
+        threads=1,
+    ).trial
+    full = derive_endpoints(whole, assess_trial(whole)).select(lean.columns)
+    assert not failures
+    assert lean.equals(full.sort("endpoint", "patient"))
 
 
 def test_another_campaign_in_the_folder_is_refused(undisturbed, tmp_path):

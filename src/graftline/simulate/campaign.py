@@ -22,16 +22,41 @@ import numpy as np
 import polars as pl
 
 from graftline import __version__
-from graftline.assess.assessment import assess_trial
+from graftline.assess import (
+    chimerism,
+    engraftment,
+    graft_failure,
+    gvhd_acute,
+    gvhd_chronic,
+    relapse,
+    response,
+)
+from graftline.assess.assessment import Assessments, gather
 from graftline.endpoints.derive import derive_endpoints
 from graftline.problems import InputError, Problem, Severity
 from graftline.protocol import shipped_protocol, shipped_protocol_text
 from graftline.simulate.strategy import plan_of
 from graftline.simulate.streams import streams_of
-from graftline.simulate.trial import TO_THE_END, cannot_write, simulate_trial
+from graftline.simulate.trial import FollowUp, cannot_write, simulate_trial
+from graftline.trial import Trial
 
 MANIFEST = "campaign.json"
 CHUNK = 5_000
+TABLES_OF_ENDPOINTS = (
+    "patients",
+    "donors",
+    "infusions",
+    "products",
+    "drugs",
+    "labs",
+    "marrow",
+    "transfusions",
+    "gvhd",
+    "chimerism",
+    "events",
+    "followup",
+)
+ANALYTES_OF_ENDPOINTS = ("anc", "platelets", "hemoglobin", "blood_blasts")
 _KEPT = ("patient", "endpoint", "entry_days", "time_days", "status", "cause")
 
 
@@ -111,16 +136,33 @@ def simulate_endpoints(campaign: Campaign, chunk: int) -> tuple[pl.DataFrame, tu
     """
     first = chunk * campaign.chunk
     numbers = np.arange(first, min(first + campaign.chunk, campaign.patients))
-    followup = type(TO_THE_END)(longest_days=campaign.longest_days, accrual_days=0)
+    followup = FollowUp(longest_days=campaign.longest_days, accrual_days=0)
     simulated = simulate_trial(
         plan_of(shipped_protocol(campaign.protocol)),
         streams_of(campaign.seed),
         numbers,
         followup=followup,
         threads=1,
+        only=TABLES_OF_ENDPOINTS,
+        analytes=ANALYTES_OF_ENDPOINTS,
     )
-    endpoints = derive_endpoints(simulated.trial, assess_trial(simulated.trial))
+    trial = simulated.trial
+    endpoints = derive_endpoints(trial, assess_for_endpoints(trial))
     return endpoints.select(_KEPT).sort("endpoint", "patient"), simulated.failures
+
+
+def assess_for_endpoints(trial: Trial) -> Assessments:
+    """The criteria that time-to-event endpoints of the shipped protocols are built from."""
+    criteria = (
+        gvhd_acute,
+        gvhd_chronic,
+        engraftment,
+        graft_failure,
+        chimerism,
+        response,
+        relapse,
+    )
+    return gather([criterion.assess(trial) for criterion in criteria], trial)
 
 
 def write_part(campaign: Campaign, chunk: int, folder: str) -> tuple[str, ...]:

@@ -244,9 +244,9 @@ def set_prophylaxis(ward: Ward, rows: Integers, day: int) -> None:
 
 def changes_today(ward: Ward, day: int, *, prophylaxis: bool) -> Booleans:
     """Whose treatment is switched today: that day is a visit, so that it ends when it should."""
-    changes = (ward.steroid_until == day - 1) | (ward.taper_until == day - 1)
+    changes: Booleans = (ward.steroid_until == day - 1) | (ward.taper_until == day - 1)
     if prophylaxis:
-        changes |= np.isin(day - ward.hsct_planned, PROPHYLAXIS_DAYS)
+        changes = changes | np.isin(day - ward.hsct_planned, PROPHYLAXIS_DAYS)
     return changes
 
 

@@ -4,7 +4,7 @@ No adjudicated grade, response or relapse is written: only deaths with their cau
 has them; every grade must come out of ``assess``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -34,6 +34,13 @@ _LLOQ = {
     "cd3_cd7_positive": observe.FLOW.limit,
     "cd3_cd7_negative": observe.FLOW.limit,
 }
+_LABS = (
+    ("counts", ("anc", "wbc", "platelets", "hemoglobin", "creatinine", "bilirubin")),
+    ("vitals", ("il6",)),
+    ("car_t", ("car_t_qpcr", "car_t_flow", "cd3_cd7_positive", "cd3_cd7_negative")),
+    ("marrow", ("blood_blasts",)),
+)
+_WEEKLY = ("creatinine", "bilirubin")
 _VIRAL_LLOQ = 500.0
 _DAYS_PER_MONTH = 30.4375
 _ORGANISMS = (
@@ -63,31 +70,43 @@ _PATIENT_COLUMNS = (
 )
 
 
-def trial_of(case: Case, ward: Ward, ledger: Ledger, *, name: str, title: str = "") -> Trial:
-    """Trial of the patients of a chunk; patients whose integration failed are left out and named.
+def trial_of(
+    case: Case,
+    ward: Ward,
+    ledger: Ledger,
+    *,
+    name: str,
+    title: str = "",
+    only: Collection[str] | None = None,
+    analytes: Collection[str] | None = None,
+) -> Trial:
+    """Trial of the patients of a chunk; patients whose integration failed are left out.
 
     Parameters
     ----------
     name, title : str
         Of the trial.
+    only, analytes : collections of str, optional
+        Tables, and analytes of ``labs``, to write; default all.
     """
-    frames = {
-        "patients": _patients(case, ward),
-        "donors": _donors(case, ward),
-        "products": _products(case, ward),
-        "infusions": _infusions(case, ward),
-        "drugs": _drugs(case, ward, ledger),
-        "labs": _labs(ledger),
-        "vitals": _vitals(ledger),
-        "marrow": _marrow(ledger),
-        "transfusions": _plain(ledger, "transfusions", ("day", "product", "units")),
-        "gvhd": _gvhd(ledger),
-        "chimerism": _chimerism(case, ledger),
-        "infections": _infections(case, ward, ledger),
-        "viral": _viral(ledger),
-        "events": _deaths(ward),
-        "followup": _followup(ward),
+    writers: dict[str, Callable[[], pl.DataFrame]] = {
+        "patients": lambda: _patients(case, ward),
+        "donors": lambda: _donors(case, ward),
+        "products": lambda: _products(case, ward),
+        "infusions": lambda: _infusions(case, ward),
+        "drugs": lambda: _drugs(case, ward, ledger),
+        "labs": lambda: _labs(ledger, analytes),
+        "vitals": lambda: _vitals(ledger),
+        "marrow": lambda: _marrow(ledger),
+        "transfusions": lambda: _plain(ledger, "transfusions", ("day", "product", "units")),
+        "gvhd": lambda: _gvhd(ledger),
+        "chimerism": lambda: _chimerism(case, ledger),
+        "infections": lambda: _infections(case, ward, ledger),
+        "viral": lambda: _viral(ledger),
+        "events": lambda: _deaths(ward),
+        "followup": lambda: _followup(ward),
     }
+    frames = {table: write() for table, write in writers.items() if only is None or table in only}
     names = case.cohort.table["patient"]
     sound = np.flatnonzero(ward.status == 0)
     frames = {table: _named(frame, names, sound) for table, frame in frames.items()}
@@ -320,25 +339,19 @@ def _last_day(ward: Ward, rows: pl.Series) -> Floats:
     return chosen
 
 
-def _labs(ledger: Ledger) -> pl.DataFrame:
+def _labs(ledger: Ledger, wanted: Collection[str] | None) -> pl.DataFrame:
     parts = []
-    for kind, analytes in (
-        ("counts", ("anc", "wbc", "platelets", "hemoglobin")),
-        ("vitals", ("il6",)),
-        ("car_t", ("car_t_qpcr", "car_t_flow", "cd3_cd7_positive", "cd3_cd7_negative")),
-    ):
+    for kind, analytes in _LABS:
         columns = ledger.columns(kind)
-        parts += [_lab(columns, analyte) for analyte in analytes if columns]
-    counts = ledger.columns("counts")
-    weekly = {name: values[counts["day"] % 7 == 0] for name, values in counts.items()}
-    parts += [_lab(weekly, analyte) for analyte in ("creatinine", "bilirubin")]
-    marrow = ledger.columns("marrow")
-    if marrow:
-        parts.append(_lab(marrow, "blood_blasts"))
+        for analyte in analytes:
+            if columns and (wanted is None or analyte in wanted):
+                parts.append(_lab(columns, analyte, weekly=analyte in _WEEKLY))
     return pl.concat(parts)
 
 
-def _lab(columns: Columns, analyte: str) -> pl.DataFrame:
+def _lab(columns: Columns, analyte: str, *, weekly: bool) -> pl.DataFrame:
+    if weekly:
+        columns = {name: values[columns["day"] % 7 == 0] for name, values in columns.items()}
     below = columns.get(f"{analyte}_below")
     rows = columns["row"].size
     lloq = _LLOQ.get(analyte)
@@ -444,7 +457,10 @@ def _infections(case: Case, ward: Ward, ledger: Ledger) -> pl.DataFrame:
             "order": np.full(dead.size, 9, dtype=np.int64),
         }
     )
-    both = pl.concat([f for f in (survived, fatal) if f.height], how="diagonal")
+    found = [f for f in (survived, fatal) if f.height]
+    if not found:
+        return survived
+    both = pl.concat(found, how="diagonal")
     rows, order = both["_row"].to_numpy(), both["order"].to_numpy()
     u = uniforms(case.streams, case.cohort.numbers[rows], "organism", day=order)[:, 0]
     kind = np.searchsorted(np.cumsum(_ORGANISM_SHARES)[:-1], u, side="right")

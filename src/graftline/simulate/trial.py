@@ -1,5 +1,6 @@
 """Simulate one trial: a protocol, so many virtual patients, a seed; a trial folder comes out."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +58,8 @@ def simulate_trial(
     rows: pl.DataFrame | None = None,
     name: str = "simulated",
     threads: int | None = None,
+    only: Collection[str] | None = None,
+    analytes: Collection[str] | None = None,
 ) -> Simulated:
     """Treat virtual patients by a plan and write down what a hospital would have.
 
@@ -68,6 +71,8 @@ def simulate_trial(
         Default: entry staggered over 640 days, data cut on day 730 of the first patient.
     correlations, rows
         As for ``sample_cohort``.
+    only, analytes : collections of str, optional
+        Tables, and analytes of ``labs``, that are written; default all.
     """
     calendar = followup or FollowUp()
     cohort = sample_cohort(plan, streams, numbers, correlations=correlations, rows=rows)
@@ -76,7 +81,7 @@ def simulate_trial(
     end_day = np.floor(calendar.longest_days - entered)
     ward, ledger = treat(case, end_day, threads=threads)
     title = f"{len(numbers)} virtual patients by {plan.protocol.name}"
-    trial = trial_of(case, ward, ledger, name=name, title=title)
+    trial = trial_of(case, ward, ledger, name=name, title=title, only=only, analytes=analytes)
     names = cohort.table["patient"]
     failed = np.flatnonzero(ward.status)
     return Simulated(
