@@ -29,7 +29,8 @@ for _ in range(int(sys.argv[4])):
 # Not getrusage: its peak is inherited from the process that started this one.
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 peak = int(status["VmHWM"].split()[0]) / 1024
-print(json.dumps({"first": times[0], "best": min(times), "cpu": min(work_times), "peak": peak, "result": result}))
+found = {"first": times[0], "best": min(times), "cpu": min(work_times)}
+print(json.dumps(found | {"peak": peak, "result": result}))
 """
 OWN = (("graftline", "graftline_tcr"), ("polars group-by alone", "polars_tcr"))
 PEERS = (("pandas", "pandas_tcr"), ("vdjtools read alone", "vdjtools_tcr"), ("airr", "airr_tcr"))
