@@ -170,8 +170,14 @@ def grade_low_days(
     """
     table = _PRINTED[criteria]
     inside = counts.join(windows, on="patient", how="inner", validate="m:1")
-    # a window ended by HSCT, progression or death may not borrow from what came after
-    usable = inside.filter((pl.col("day") <= pl.col("end")) | ~pl.col("truncated"))
+    # a window ended by HSCT, progression or death may not borrow from what came after, and no
+    # window from days further off than the widest gap that is filled
+    reach = max_missing_days + 1
+    usable = inside.filter(
+        ((pl.col("day") <= pl.col("end")) | ~pl.col("truncated"))
+        & (pl.col("day") >= pl.col("begin") - reach)
+        & (pl.col("day") <= pl.col("end") + reach)
+    )
     course = daily_course(
         usable.select(counts.columns),
         offset=table["interpolation_offset"],

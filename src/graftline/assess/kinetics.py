@@ -11,6 +11,7 @@ from graftline.rules import Read, Rule
 from graftline.trial import Trial, hsct_days
 
 ASSAYS = {"car_t_qpcr": "copies/ug DNA", "car_t_flow": "cells/uL"}
+_ASSAY = pl.Enum(sorted(ASSAYS))
 _BLQ_WORDS = " Values below quantification by the protocol's rule, " + "; or ".join(
     f"{name}: {words}" for name, words in BLQ_RULES.items()
 )
@@ -70,13 +71,14 @@ def car_t_profiles(labs: pl.DataFrame) -> pl.DataFrame:
     DataFrame [patient, assay, day, value, below, above, lloq]; every sample, several a day too
     """
     return (
-        labs.filter(pl.col("analyte").is_in(list(ASSAYS)) & (pl.col("day") >= 0))
+        labs.select("patient", "day", "value", "lloq", "analyte", "quantification")
+        .filter(pl.col("analyte").is_in(list(ASSAYS)) & (pl.col("day") >= 0))
         .select(
             "patient",
             "day",
             "value",
             "lloq",
-            assay="analyte",
+            assay=pl.col("analyte").cast(_ASSAY),
             below=(pl.col("quantification") == "below").fill_null(value=False),
             above=(pl.col("quantification") == "above").fill_null(value=False),
         )
@@ -114,26 +116,27 @@ def second_expansion(
     limit = pl.coalesce("lloq", pl.when(pl.col("value") > 0).then("value"))
     rows = (
         profiles.join(hsct.select("patient", "hsct_day"), on="patient", how="inner", validate="m:1")
-        .with_columns(below=below | (pl.col("value") <= 0))
+        .sort(*keys, "day", "value")
+        .with_columns(
+            below=below | (pl.col("value") <= 0),
+            # one integer per profile: names are compared once, not at every step
+            profile=is_first_row(*keys).cum_sum().set_sorted(),
+        )
         .with_columns(limit=pl.when("below").then(limit).otherwise("lloq"))
         .with_columns(
-            level=pl.when("below").then(pl.col("limit").fill_null(0.0)).otherwise("value")
+            level=pl.when("below").then(pl.col("limit").fill_null(0.0)).otherwise("value"),
+            highest_limit=pl.col("limit").max().over("profile"),
         )
-        .sort(*keys, "day", "value")
     )
-    limits = rows.group_by(keys).agg(highest_limit=pl.col("limit").max())
     peaks = (
         rows.filter(pl.col("day") <= pl.col("hsct_day"))
-        .sort([*keys, "level", "day"], descending=[False, False, True, False])
-        .filter(is_first_row(*keys))
-        .select(*keys, peak_day="day")
+        .sort(["profile", "level", "day"], descending=[False, True, False])
+        .filter(is_first_row("profile"))
+        .select("profile", peak_day="day")
     )
-    rows = (
-        rows.join(limits, on=keys, how="left", validate="m:1")
-        .join(peaks, on=keys, how="left", validate="m:1")
-        .sort(*keys, "day", "value")
-        .with_columns(profile=is_first_row(*keys).cum_sum().set_sorted())
-    )
+    rows = rows.join(
+        peaks, on="profile", how="left", validate="m:1", maintain_order="left"
+    ).with_columns(pl.col("profile").set_sorted())
     after_peak = (pl.col("day") >= pl.col("peak_day")).fill_null(value=True)
     trough = pl.when(after_peak).then("level").cum_min().shift(1).over("profile")
     risen = ~pl.col("below") & (pl.col("value") >= times_trough * trough)
@@ -142,8 +145,9 @@ def second_expansion(
         pl.col("day") > pl.col("hsct_day")
     )
     return (
-        later.group_by(keys, maintain_order=True)
+        later.group_by("profile", maintain_order=True)
         .agg(
+            *(pl.col(key).first() for key in keys),
             hsct_day=pl.col("hsct_day").first(),
             found=pl.col("again").any(),
             unknown=pl.col("again").is_null().any(),
@@ -193,6 +197,7 @@ def car_t_nca(labs: pl.DataFrame, hsct: pl.DataFrame, *, blq: BlqRule = "pknca")
         .join(days, on="patient", how="left", validate="m:1")
         .drop("highest_limit")
         .sort(keys)
+        .with_columns(pl.col("assay").cast(pl.String))
     )
 
 

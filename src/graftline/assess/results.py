@@ -1,6 +1,6 @@
 """The one shape of an assessment: patient, rule, state, value, label, day, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -71,9 +71,18 @@ def combine_results(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Join assessments of several rules, sorted by rule, patient and source."""
     if not frames:
         return empty_results()
-    together = pl.concat(frames)
-    words = [
-        pl.col(name).cast(pl.Enum(together[name].unique().sort())) for name in ("rule", "source")
-    ]
-    # a few words repeated a million times: their places in the alphabet sort faster
-    return together.sort(words[0], "patient", words[1])
+    pieces: dict[str, list[pl.DataFrame]] = {}
+    for frame in frames:
+        for rule, piece in _rules_of(frame):
+            pieces.setdefault(rule, []).append(piece)
+    # rules are put in order as wholes: sorting a million rows by text would take most of the time
+    ordered = [pl.concat(pieces[rule]).sort("patient", "source") for rule in sorted(pieces)]
+    return pl.concat(ordered or frames, rechunk=True)
+
+
+def _rules_of(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Unbroken runs of rows of one rule; an assessment has one or a few for each rule."""
+    start = 0
+    for run in frame["rule"].rle():
+        yield run["value"], frame.slice(start, run["len"])
+        start += run["len"]
