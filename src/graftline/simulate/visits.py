@@ -103,7 +103,7 @@ def due_on(calendar: Calendar, day: int, hsct_day: Floats, active_gvhd: Booleans
     nobody = np.zeros(len(hsct_day), dtype=np.bool_)
     after = {kind: grafted & days[since] for kind, days in calendar.hspc.items()}
     surveyed = before & (day > 30) & ((day in (60, 90)) or day % _QUARTER == 0)
-    skin_looked_at = (active_gvhd & (day % 7 in (0, 3))) | (weekly and 0 < day <= 28)
+    skin_looked_at = (active_gvhd & early & (day % 7 == 3)) | (weekly and 0 < day <= 28)
     checked = (early & weekly) | (late & monthly)
     return Due(
         counts=daily | checked | waiting | (from_car_t["counts"] | nobody) | after["marrow"],
@@ -112,5 +112,5 @@ def due_on(calendar: Calendar, day: int, hsct_day: Floats, active_gvhd: Booleans
         marrow=(before & from_car_t["marrow"]) | surveyed | after["marrow"],
         chimerism=after["chimerism"],
         viral=(early & weekly) | (late & monthly & (since <= 180)) | (nobody | (day in (0, 14))),
-        gvhd=checked | (daily & (since % 7 == 0)) | skin_looked_at,
+        gvhd=checked | skin_looked_at,
     )
