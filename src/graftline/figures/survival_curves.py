@@ -47,12 +47,17 @@ def draw_survival(curves: Sequence[Curve], *, title: str, origin: str) -> Figure
             _draw_curve(upper, curve, CYCLE[place % len(CYCLE)], LINES[place % len(LINES)])
         upper.set_title(title)
         if len(curves) > 1:
-            upper.legend(loc="lower left")
+            upper.legend(loc="lower left" if _room_at_lower_left(curves, last) else "upper right")
         ticks = month_axis(upper, last, label=f"Months from {origin}")
         days = [tick * DAYS_PER_MONTH for tick in ticks]
         rows = [(c.label, people_at_risk(c.time_days, c.entry_days, days)) for c in curves]
         draw_at_risk(lower, ticks, rows)
     return figure
+
+
+def _room_at_lower_left(curves: Sequence[Curve], last: float) -> bool:
+    """Whether no curve comes down low in the left half of the axes."""
+    return min(float(c.estimate.at([last / 2]).survival[0]) for c in curves) > 0.25
 
 
 def risk_layout(curves: int) -> tuple[Figure, Axes, Axes]:

@@ -192,6 +192,8 @@ def occupation_table(estimate: StatesEstimate) -> ReportTable:
         (
             f"Days from {estimate.origin}. Aalen-Johansen state occupation with log-log intervals; "
             "the probabilities of a day sum to 100%.",
+            "Where patients were censored, the probability of death need not equal 1 minus "
+            "Kaplan-Meier survival: each state's patients are weighed by themselves.",
             "Patients there: under observation in the state on that day; for death, dead by then.",
             model.words,
             *_assumed_note(estimate.clinical),

@@ -19,8 +19,8 @@ from graftline.tables.value import ReportTable, TableColumn, TableRow
 from graftline.trial import Trial
 
 EVENTS_PER_TERM: Final = 10
-_AGE_LIMITS: Final = (18.0, 40.0, 60.0)
-_AGES: Final = ("under 18", "18 to 39", "40 to 59", "60 or older")
+_YOUNGER: Final = {18.0: "under 18", 40.0: "18 to 39", 60.0: "40 to 59"}
+_AGES: Final = (*_YOUNGER.values(), "60 or older")
 _VARIABLES: Final = (
     ("age", "Age, years"),
     ("sex", "Sex"),
@@ -61,13 +61,14 @@ def baseline_groups(trial: Trial) -> pl.DataFrame:
     DataFrame [patient, variable, level]
         ``level`` null where not recorded.
     """
+    age = pl.col("age_years")
     yes_no = {"true": "yes", "false": "no"}
     frame = trial.patients.select(
         "patient",
-        pl.col("age_years")
-        .cut(_AGE_LIMITS, labels=_AGES, left_closed=True)
-        .cast(pl.String)
-        .alias("age"),
+        pl.coalesce(
+            *(pl.when(age < limit).then(pl.lit(label)) for limit, label in _YOUNGER.items()),
+            pl.when(age.is_not_null()).then(pl.lit(_AGES[-1])),
+        ).alias("age"),
         *(pl.col(name).cast(pl.String) for name, _ in _VARIABLES if name != "age"),
     )
     return frame.unpivot(
