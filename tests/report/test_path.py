@@ -79,6 +79,16 @@ def test_the_children_are_compared_and_the_tests_cited(children):
     compared = section.tables[0].data
     sizes = compared.filter(grouping="Earlier allogeneic HSCT")["n"].to_list()
     assert sizes == [164, 23]
+    # R: survdiff(Surv(time, status) ~ prior_allo_hsct), and ~ disease without lymphoma
+    assert compared["chi_square"].unique(maintain_order=True).to_list() == pytest.approx(
+        [1.319780081, 0.3563878054], rel=1e-9
+    )
+    # R: coxph(Surv(time, status) ~ prior_allo_hsct), and ~ disease against ALL
+    ratios = section.tables[1].data.select("variable", "level", "estimate", "lower", "upper")
+    found = {row[:2]: row[2:] for row in ratios.rows()}
+    expected = (1.3971695, 0.78744572, 2.479006)
+    assert found["Earlier allogeneic HSCT", "yes"] == pytest.approx(expected, rel=1e-6)
+    assert found["Disease", "lymphoma"][0] == pytest.approx(3.86997436, rel=1e-6)
     # no group of nine: lymphoma is left out of the comparison
     assert "lymphoma" not in compared["group"].to_list()
     methods = methods_section(children, section.tables)

@@ -104,7 +104,7 @@ def test_few_patients_get_proportions_with_exact_intervals():
     half = 0.975**0.5
     assert rows[1] == ("no", 0, 2, 0.0, pytest.approx(1 - 0.025**0.5))
     assert rows[2] == ("yes", 1, 2, pytest.approx(1 - half), pytest.approx(half))
-    assert "No p-values" in found.note
+    assert "No p-values and no hazard ratios: fewer than 20" in found.note
 
 
 @pytest.mark.parametrize(("deaths", "measure"), [(9, "proportion"), (10, "hazard ratio")])

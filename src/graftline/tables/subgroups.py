@@ -103,13 +103,17 @@ def subgroup_numbers(trial: Trial, assessed: Answers, endpoints: pl.DataFrame) -
     if answers is None:
         return None
     outcome, happened = answers
+    few = (
+        f"fewer than {MIN_PATIENTS_FOR_TEST} patients, or fewer than {EVENTS_PER_TERM} events per "
+        "term that can be modelled"
+    )
+    why = "simulated patients" if trial.settings.simulated else few
     return Subgroups(
         outcome,
         "proportion",
         proportions_by_level(outcome, happened, groups),
-        "Proportions with exact (Clopper-Pearson) intervals, as counted and not adjusted; no "
-        f"hazard ratios: fewer than {MIN_PATIENTS_FOR_TEST} patients, or fewer than "
-        f"{EVENTS_PER_TERM} events per term. No p-values.",
+        "Proportions with exact (Clopper-Pearson) intervals, as counted and not adjusted. No "
+        f"p-values and no hazard ratios: {why}.",
     )
 
 
