@@ -2,17 +2,16 @@
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import polars as pl
 
 from graftline.problems import Problem, Severity
 from graftline.schema import Column, Table, table
 from graftline.trial.files import RawTable
+from graftline.trial.findings import Findings, bad_rows
 from graftline.trial.identity import safe_text
-from graftline.units import accepted_units, conversion_factor
+from graftline.trial.quantities import check_bounds, convert_units
 
-MAX_ROWS_SHOWN = 20
 _MISSING = ("", "NA")
 _MISSING_WARNED = (
     ".",
@@ -36,54 +35,6 @@ _MISSING_WARNED = (
 )
 _TRUE = ("yes", "true", "1", "y", "t")
 _FALSE = ("no", "false", "0", "n", "f")
-
-
-@dataclass(slots=True)
-class Findings:
-    """Problems of one file, gathered while its columns are cast."""
-
-    file: str
-    problems: list[Problem] = field(default_factory=list)
-
-    def rows(
-        self,
-        bad: pl.DataFrame,
-        column: str,
-        expected: str,
-        remedy: str,
-        *,
-        severity: Severity = Severity.ERROR,
-        echo: bool = True,
-    ) -> None:
-        """Add one problem per row of ``bad`` [row, patient, found]; many alike are counted."""
-        shown = bad.head(MAX_ROWS_SHOWN)
-        for row, patient, found in shown.select("row", "patient", "found").iter_rows():
-            text = None if found is None or not echo else safe_text(str(found))
-            self.problems.append(
-                Problem(
-                    self.file,
-                    expected,
-                    remedy,
-                    severity,
-                    row=row,
-                    column=column,
-                    patient=None if patient is None else safe_text(patient),
-                    found=text,
-                )
-            )
-        if bad.height > MAX_ROWS_SHOWN:
-            self.problems.append(
-                Problem(
-                    self.file,
-                    expected,
-                    remedy,
-                    severity,
-                    row=int(bad["row"][MAX_ROWS_SHOWN]),
-                    column=column,
-                    count=bad.height - MAX_ROWS_SHOWN,
-                    found="rows like those above",
-                )
-            )
 
 
 def cast_table(raw: RawTable, *, decimal: str = ".") -> tuple[pl.DataFrame, list[Problem]]:
@@ -119,8 +70,8 @@ def cast_table(raw: RawTable, *, decimal: str = ".") -> tuple[pl.DataFrame, list
         series[name] = text[name]
     frame = pl.DataFrame({name: values.alias(name) for name, values in series.items()})
     frame = _read_limits(frame, with_patient, declared, findings, decimal)
-    frame = _convert_units(frame, declared, findings)
-    _check_bounds(frame, declared, findings)
+    frame = convert_units(frame, declared, findings)
+    check_bounds(frame, declared, findings)
     return frame, findings.problems
 
 
@@ -207,7 +158,7 @@ def _warn_missing(
     if not odd.any():
         return values
     findings.rows(
-        _bad(text, values, odd).head(1),
+        bad_rows(text, values, odd).head(1),
         column.name,
         "an empty field where nothing is recorded",
         f"read as missing ({int(odd.sum())} rows)",
@@ -216,21 +167,13 @@ def _warn_missing(
     return values.to_frame("v").select(pl.when(~odd).then(pl.col("v"))).to_series()
 
 
-def _bad(text: pl.DataFrame, values: pl.Series, mask: pl.Series) -> pl.DataFrame:
-    """Places of the values that ``mask`` marks: [row, patient, found]."""
-    places = pl.DataFrame({"row": text["row"], "patient": text["patient"], "found": values})
-    return places.filter(mask).with_columns(
-        pl.col("patient").cast(pl.String), pl.col("found").cast(pl.String, strict=False)
-    )
-
-
 def _check_required(
     text: pl.DataFrame, values: pl.Series, column: Column, findings: Findings
 ) -> None:
     empty = values.is_null()
     if empty.any():
         findings.rows(
-            _bad(text, values, empty),
+            bad_rows(text, values, empty),
             column.name,
             f"a value: {column.description.lower()}",
             "fill it in, or remove the row",
@@ -259,7 +202,7 @@ def _cast_category(
     respelled = ~exact & matched.is_not_null()
     if respelled.any():
         findings.rows(
-            _bad(text, values, respelled).unique("found", maintain_order=True),
+            bad_rows(text, values, respelled).unique("found", maintain_order=True),
             column.name,
             "the spelling of the schema",
             "read as the value meant",
@@ -270,7 +213,7 @@ def _cast_category(
         mask = (values == value).fill_null(value=False)
         close = difflib.get_close_matches(str(value), column.allowed, n=1, cutoff=0.6)
         remedy = f"did you mean {close[0]}?" if close else "write one of these words"
-        findings.rows(_bad(text, values, mask), column.name, _one_of(column.allowed), remedy)
+        findings.rows(bad_rows(text, values, mask), column.name, _one_of(column.allowed), remedy)
     return matched
 
 
@@ -301,7 +244,7 @@ def _cast_flag(
     wrong = values.is_not_null() & flags.is_null()
     if wrong.any():
         findings.rows(
-            _bad(text, values, wrong),
+            bad_rows(text, values, wrong),
             column.name,
             "yes or no",
             "write yes or no; leave it empty where it is not known",
@@ -352,7 +295,7 @@ def _cast_number(
             if values.filter(wrong).str.contains(r"^[<>]").any():
                 remedy = 'write 0.2 in value and "below" in quantification'
         findings.rows(
-            _bad(text, values, wrong),
+            bad_rows(text, values, wrong),
             column.name,
             f"a number with a decimal {'comma' if decimal == ',' else 'point'}{unit}",
             remedy,
@@ -369,7 +312,10 @@ def _whole(
     broken = ((numbers - numbers.round()).abs() > 0).fill_null(value=False)
     if broken.any():
         findings.rows(
-            _bad(text, values, broken), column.name, "a whole number", "write it without decimals"
+            bad_rows(text, values, broken),
+            column.name,
+            "a whole number",
+            "write it without decimals",
         )
     whole = (
         numbers.to_frame("v")
@@ -407,13 +353,13 @@ def _read_limits(
     )
     if clash.fill_null(value=False).any():
         findings.rows(
-            _bad(text, text["value"], clash),
+            bad_rows(text, text["value"], clash),
             "value",
             "a sign that agrees with the column quantification",
             "correct one of the two",
         )
     findings.rows(
-        _bad(text, text["value"], limits).head(1),
+        bad_rows(text, text["value"], limits).head(1),
         "value",
         'the limit in value and "below" or "above" in quantification',
         f"read that way ({int(limits.sum())} rows)",
@@ -431,143 +377,3 @@ def _read_limits(
         .then(pl.coalesce("quantification", sign))
         .otherwise(pl.col("quantification")),
     )
-
-
-def _convert_units(frame: pl.DataFrame, declared: Table, findings: Findings) -> pl.DataFrame:
-    """Bring every analyte to its own unit; with an unknown unit the value is taken out (error)."""
-    if declared.quantity_column is None or frame.height == 0:
-        return frame
-    pairs = frame.select(declared.quantity_column, "unit").unique().drop_nulls().sort(pl.all())
-    factors, wrong = [], []
-    for name, unit in pairs.iter_rows():
-        quantity = declared.quantity(name)
-        if quantity is None:
-            continue
-        factor = conversion_factor(unit, quantity.unit, analyte=name)
-        factors.append((name, unit, *(factor or (None, None)), quantity.unit))
-        if factor is None:
-            wrong.append((name, unit, quantity.unit))
-    for name, unit, canonical in wrong:
-        mask = (frame[declared.quantity_column] == name) & (frame["unit"] == unit)
-        shown = ", ".join(accepted_units(canonical, analyte=name))
-        findings.rows(
-            _bad(frame, frame["unit"], mask.fill_null(value=False)),
-            "unit",
-            f"a unit of {name}: {shown}",
-            "convert the values, or correct the unit",
-        )
-    units = {q.name: q.unit for q in declared.quantities}
-    own = pl.col(declared.quantity_column).replace_strict(
-        units, default=None, return_dtype=pl.String
-    )
-    if all((multiply, divide) == (1, 1) for _, _, multiply, divide, _ in factors):
-        return frame.with_columns(unit=own)
-    table_of_factors = pl.DataFrame(
-        factors,
-        schema={
-            declared.quantity_column: pl.String,
-            "unit": pl.String,
-            "_multiply": pl.Float64,
-            "_divide": pl.Float64,
-            "_unit": pl.String,
-        },
-        orient="row",
-    )
-    joined = frame.join(
-        table_of_factors,
-        on=[declared.quantity_column, "unit"],
-        how="left",
-        validate="m:1",
-        maintain_order="left",
-    )
-    converted = sorted({(n, u, c) for n, u, f, _, c in factors if f is not None and u != c})
-    for name, unit, canonical in converted:
-        findings.problems.append(
-            Problem(
-                findings.file,
-                f"{name} in {canonical}",
-                "converted exactly",
-                Severity.NOTE,
-                column="unit",
-                found=unit,
-            )
-        )
-    known = pl.col("_multiply").is_not_null() | pl.col("unit").is_null()
-    scaled = [c for c in ("value", "lloq", "lower_normal", "upper_normal") if c in frame.columns]
-    return joined.with_columns(
-        *(
-            pl.when(known)
-            .then(pl.col(c) * pl.col("_multiply").fill_null(1.0) / pl.col("_divide").fill_null(1.0))
-            .alias(c)
-            for c in scaled
-        ),
-        unit=pl.when(known).then(own).otherwise(pl.col("unit")),
-    ).drop("_multiply", "_divide", "_unit")
-
-
-def _check_bounds(frame: pl.DataFrame, declared: Table, findings: Findings) -> None:
-    with_patient = (
-        frame if "patient" in frame.columns else frame.with_columns(patient=pl.lit(None, pl.String))
-    )
-    for column in declared.columns:
-        if column.minimum is None and column.maximum is None and column.plausible is None:
-            continue
-        values = frame[column.name]
-        low, high = column.minimum, column.maximum
-        outside = pl.repeat(value=False, n=values.len(), dtype=pl.Boolean, eager=True)
-        if low is not None:
-            outside = outside | (values < low).fill_null(value=False)
-        if high is not None:
-            outside = outside | (values > high).fill_null(value=False)
-        if outside.any():
-            findings.rows(
-                _bad(with_patient, values, outside),
-                column.name,
-                _between(low, high, column.unit),
-                "correct the value; leave it empty where it is not known",
-            )
-        if column.plausible is not None:
-            odd = ((values < column.plausible[0]) | (values > column.plausible[1])).fill_null(
-                value=False
-            ) & ~outside
-            findings.rows(
-                _bad(with_patient, values, odd),
-                column.name,
-                f"usually {_between(*column.plausible, column.unit)}",
-                "check it against the record; it is used as it stands",
-                severity=Severity.WARNING,
-            )
-    _check_quantities(with_patient, declared, findings)
-
-
-def _check_quantities(frame: pl.DataFrame, declared: Table, findings: Findings) -> None:
-    limits = {q.name: q.plausible for q in declared.quantities if q.plausible is not None}
-    if not limits or declared.quantity_column is None:
-        return
-    bounds = pl.DataFrame(
-        [(name, low, high) for name, (low, high) in limits.items()],
-        schema={declared.quantity_column: pl.String, "_low": pl.Float64, "_high": pl.Float64},
-        orient="row",
-    )
-    odd = (
-        frame.select("row", "patient", declared.quantity_column, "value")
-        .join(bounds, on=declared.quantity_column, how="inner", maintain_order="left")
-        .filter((pl.col("value") < pl.col("_low")) | (pl.col("value") > pl.col("_high")))
-    )
-    for name in odd[declared.quantity_column].unique().sort().to_list():
-        rows = odd.filter(pl.col(declared.quantity_column) == name)
-        quantity = declared.quantity(name)
-        findings.rows(
-            rows.select("row", "patient", found=pl.col("value").cast(pl.String)),
-            "value",
-            f"{name} usually {_between(*limits[name], quantity.unit if quantity else None)}",
-            "check value and unit against the record; it is used as it stands",
-            severity=Severity.WARNING,
-        )
-
-
-def _between(low: float | None, high: float | None, unit: str | None) -> str:
-    suffix = f" {unit}" if unit and unit != "day" else ""
-    if low is not None and high is not None:
-        return f"between {low:g} and {high:g}{suffix}"
-    return f"at least {low:g}{suffix}" if low is not None else f"at most {high:g}{suffix}"

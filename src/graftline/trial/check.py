@@ -4,7 +4,7 @@ import polars as pl
 
 from graftline.problems import Problem, Severity
 from graftline.schema import TABLES, table
-from graftline.trial.cast import Findings
+from graftline.trial.findings import Findings
 from graftline.trial.trial import Trial
 
 # identical rows of measurements change no result; identical rows of these tables count twice

@@ -4,8 +4,8 @@ import polars as pl
 
 from graftline.problems import Severity
 from graftline.schema import Table, table
-from graftline.trial.cast import Findings
 from graftline.trial.files import RawTable
+from graftline.trial.findings import Findings
 
 _FORMATS = (
     "%Y-%m-%dT%H:%M:%S",

@@ -6,11 +6,12 @@ import polars as pl
 
 from graftline.problems import InputError, Problem, Severity, sorted_problems, stops_results
 from graftline.protocol import Protocol, TrialSettings, read_trial_protocol
-from graftline.trial.cast import Findings, cast_table
+from graftline.trial.cast import cast_table
 from graftline.trial.check import check_trial
 from graftline.trial.cut import cut_days, cut_table
 from graftline.trial.dates import index_dates, resolve_days
 from graftline.trial.files import RawTable, read_folder
+from graftline.trial.findings import Findings
 from graftline.trial.trial import Trial, trial_from_tables
 
 
