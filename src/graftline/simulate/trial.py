@@ -130,11 +130,16 @@ def simulate_folder(
         name=folder.resolve().name,
         threads=threads,
     )
-    write_tables(simulated.trial, folder)
     title = simulated.trial.settings.title
     try:
+        write_tables(simulated.trial, folder)
         text = protocol_file(plan, base=protocol, title=title)
         (folder / "protocol.toml").write_text(text, encoding="utf-8")
+    except InputError as error:
+        # says which folder, but not what the system said
+        if isinstance(error.__cause__, OSError):
+            raise cannot_write(folder, error.__cause__) from error
+        raise
     except OSError as error:
         raise cannot_write(folder, error) from error
     return simulated
@@ -149,7 +154,7 @@ def cannot_write(folder: Path, error: OSError) -> InputError:
                 "a folder that can be written, on a disk with room",
                 "free some room or name another folder; finished parts are kept",
                 Severity.UNREADABLE,
-                found=error.strerror or type(error).__name__,
+                found=error.strerror or str(error),
             )
         ]
     )
