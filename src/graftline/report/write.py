@@ -72,7 +72,7 @@ def write_report(
             report, out, figures=figures, tables=tables, machine=machine, progress=progress
         )
     except OSError as error:
-        remedy = f"{error.strerror}: free the disk or name another folder with --out"
+        remedy = f"{error.strerror or error}: free the disk or name another folder with --out"
         problem = Problem(str(out), "a folder that can be written", remedy, Severity.UNREADABLE)
         raise InputError([problem]) from error
     return WrittenReport(written[0], written, _summary(trial, report))

@@ -92,7 +92,7 @@ def _read_file(path: Path) -> tuple[list[RawTable], list[Problem]]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        return [], [_unreadable(path.name, "a readable file", str(error.strerror))]
+        return [], [_unreadable(path.name, "a readable file", error.strerror or str(error))]
     if not data:
         return [], [
             _unreadable(path.name, "a header row", "export the table again", "an empty file")

@@ -71,7 +71,7 @@ def write_template(folder: Path, *, protocol: str = DEFAULT_PROTOCOL) -> list[Pa
                 Problem(
                     str(folder),
                     "a folder that can be written",
-                    str(error.strerror),
+                    error.strerror or str(error),
                     Severity.UNREADABLE,
                 )
             ]

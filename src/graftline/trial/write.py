@@ -46,7 +46,7 @@ def write_tables(
                 Problem(
                     folder.name,
                     "a folder that can be written",
-                    str(error.strerror),
+                    error.strerror or str(error),
                     Severity.UNREADABLE,
                 )
             ]
