@@ -4,7 +4,15 @@ import importlib
 import sys
 from collections.abc import Mapping, Sequence
 
-SECTIONS = ("command_line", "trial", "stats_survival", "stats_regression", "kernel", "campaign", "assays")
+SECTIONS = (
+    "command_line",
+    "trial",
+    "stats_survival",
+    "stats_regression",
+    "kernel",
+    "campaign",
+    "assays",
+)
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> str:
