@@ -72,3 +72,19 @@ def test_log_labels_are_plain_numbers():
 
 def test_colours_differ():
     assert len(set(CYCLE)) == len(CYCLE)
+
+
+def test_clipping_paths_are_numbered_as_they_appear():
+    """Truth: law. Named by their place in memory, two runs would differ."""
+    from matplotlib.patches import Circle
+
+    figures = []
+    for _ in range(2):
+        figure = new_figure(3, 2)
+        axes = figure.subplots()
+        (line,) = axes.plot([0, 1], [0, 1])
+        line.set_clip_path(Circle((0.5, 0.5), 0.3, transform=axes.transData))
+        figures.append(figure)
+    first, second = (figure_bytes(f, "svg") for f in figures)
+    assert first == second
+    assert b'id="clip0"' in first

@@ -56,6 +56,7 @@ _STYLE: dict[Any, Any] = {
     "path.simplify": True,
 }
 _GROUP_ID = re.compile(r'<g id="[^"]*"')
+_CLIP = re.compile(rb'<clipPath id="(p[0-9a-f]{10})"')
 _HEAD = re.compile(r"^.*?(?=<svg )", re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _DEFINED = re.compile(r'\bid="([^"]+)"')
@@ -87,7 +88,15 @@ def figure_bytes(figure: Figure, kind: Format) -> bytes:
     stream = BytesIO()
     with themed():
         figure.savefig(stream, format=kind, metadata=metadata[kind])
-    return stream.getvalue()
+    return _steady_clips(stream.getvalue()) if kind == "svg" else stream.getvalue()
+
+
+def _steady_clips(svg: bytes) -> bytes:
+    """Number the clipping paths as they appear: matplotlib names some by their place in memory."""
+    names = dict.fromkeys(_CLIP.findall(svg))
+    for number, name in enumerate(names):
+        svg = svg.replace(name, b"clip%d" % number)
+    return svg
 
 
 def inline_svg(figure: Figure, *, id: str, label: str) -> str:
