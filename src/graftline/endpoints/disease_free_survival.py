@@ -2,7 +2,13 @@
 
 import polars as pl
 
-from graftline.endpoints.events import Happenings, deaths, event_rows, nobody, relapses
+from graftline.endpoints.events import (
+    Happenings,
+    deaths,
+    event_rows,
+    nobody,
+    relapse_or_progression,
+)
 from graftline.endpoints.people import Answers
 from graftline.trial import Trial
 
@@ -26,13 +32,7 @@ def disease_free_survival(people: pl.DataFrame, trial: Trial, assessed: Answers)
     return Happenings(
         pl.concat(
             [
-                event_rows(relapses(assessed), status=1, cause="relapse", ends_risk_before=True),
-                event_rows(
-                    relapses(assessed, rule="progression"),
-                    status=1,
-                    cause="progression",
-                    ends_risk_before=True,
-                ),
+                relapse_or_progression(assessed),
                 event_rows(deaths(people), status=1, cause="death without relapse"),
             ]
         ),

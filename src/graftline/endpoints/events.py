@@ -81,6 +81,19 @@ def relapses(assessed: Answers, *, rule: str = "relapse") -> pl.DataFrame:
     )
 
 
+def relapse_or_progression(assessed: Answers) -> pl.DataFrame:
+    """Relapse and progression as events of interest, each its own cause.
+
+    Either before the origin leaves nobody at risk.
+    """
+    return pl.concat(
+        [
+            event_rows(relapses(assessed, rule=rule), status=1, cause=rule, ends_risk_before=True)
+            for rule in ("relapse", "progression")
+        ]
+    )
+
+
 def later_grafts(trial: Trial) -> pl.DataFrame:
     """First DLI or later graft as [patient, at, assumed]."""
     return second_graft_days(trial).select(

@@ -8,7 +8,7 @@ from graftline.endpoints.events import (
     Happenings,
     deaths,
     event_rows,
-    relapses,
+    relapse_or_progression,
     without_records,
 )
 from graftline.endpoints.gvhd_incidence import acute_gvhd_from, chronic_gvhd_from
@@ -102,13 +102,7 @@ def _composite(people: pl.DataFrame, assessed: Answers, chronic: pl.DataFrame) -
             [
                 event_rows(acute, status=1, cause=ORDER[0]),
                 chronic,
-                event_rows(relapses(assessed), status=1, cause="relapse", ends_risk_before=True),
-                event_rows(
-                    relapses(assessed, rule="progression"),
-                    status=1,
-                    cause="progression",
-                    ends_risk_before=True,
-                ),
+                relapse_or_progression(assessed),
                 event_rows(deaths(people), status=1, cause="death"),
             ]
         ),
