@@ -15,7 +15,7 @@ from graftline.assays.tcr.expansion import expansion_test
 from graftline.assays.tcr.overlap import overlap_table
 from graftline.assays.tcr.spectrum import spectrum_of
 from graftline.assays.tcr.tracking import track_clones, track_rank_bands
-from graftline.figures import assays_cd7, assays_flow, assays_tcr
+from graftline.figures import assays_cd7, assays_division, assays_flow, assays_tcr
 from graftline.figures.theme import figure_bytes
 from tests.assays.flow.fcs_writer import write_fcs
 
@@ -102,7 +102,7 @@ def test_cfse_curves_hold_the_fitted_cells() -> None:
     moved = np.concatenate([rest[:1000], rest[:2000] / 4])
     peak = fit_undivided_peak(rest)
     fit = fit_generations(moved, peak)
-    figure = assays_flow.draw_cfse(moved, rest, peak, fit)
+    figure = assays_division.draw_cfse(moved, rest, peak, fit)
     curves = [line for line in figure.axes[0].lines if len(line.get_xdata()) == 600]
     area = sum(np.trapezoid(c.get_ydata(), np.log2(c.get_xdata())) for c in curves) * 16
     assert area == pytest.approx(3000, rel=0.02)
@@ -113,7 +113,7 @@ def test_cfse_curves_hold_the_fitted_cells() -> None:
             "net_cfse_low_percent": [60.0, 70.0, 20.0],
         }
     )
-    bars = assays_flow.draw_stimulation_bars(wells).axes[0]
+    bars = assays_division.draw_stimulation_bars(wells).axes[0]
     assert [p.get_height() for p in bars.patches] == [65.0, 20.0]
     assert sum(len(line.get_xdata()) for line in bars.lines[:2]) == 3
 
