@@ -13,8 +13,8 @@ from graftline.assays.cd7_locus.atac import (
     signal_profile,
 )
 from graftline.assays.cd7_locus.gene import CD7, Region, flanks, promoter, read_exons
-from graftline.assays.extras import MissingExtra, load_extra
-from graftline.problems import InputError
+from graftline.assays.extras import load_extra
+from graftline.problems import ExtraMissingError, InputError
 
 
 def bigwig(path: Path, *stretches: tuple[int, int, float], chromosome: str = "chr17") -> Path:
@@ -105,7 +105,7 @@ def test_wrong_files_are_findings(tmp_path: Path) -> None:
 
 
 def test_a_missing_extra_is_named() -> None:
-    with pytest.raises(MissingExtra, match=r'pip install "graftline\[genomics\]"'):
+    with pytest.raises(ExtraMissingError, match=r'pip install "graftline\[genomics\]"'):
         load_extra("no_such_module_here", extra="genomics", purpose="Reading bigWig files")
 
 

@@ -8,14 +8,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from graftline.assays.extras import MissingExtra
 from graftline.assays.flow.flowjo import (
     biexponential_table,
     count_gating_ml,
     read_flowjo_counts,
     recompute_flowjo_counts,
 )
-from graftline.problems import InputError
+from graftline.problems import ExtraMissingError, InputError
 from tests.reference import reference_path
 
 
@@ -56,7 +55,7 @@ def test_files_that_are_no_workspace_are_findings(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(find_spec("flowkit") is not None, reason="FlowKit is installed")
 def test_the_extra_is_named_where_flowkit_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(MissingExtra, match=r'pip install "graftline\[flowjo\]"'):
+    with pytest.raises(ExtraMissingError, match=r'pip install "graftline\[flowjo\]"'):
         count_gating_ml(tmp_path / "g.xml", tmp_path / "a.fcs")
-    with pytest.raises(MissingExtra, match=r"graftline\[flowjo\]"):
+    with pytest.raises(ExtraMissingError, match=r"graftline\[flowjo\]"):
         recompute_flowjo_counts(reference_path("flow/wsp_no_fcs/8_color_ICS_simple.wsp"), [])

@@ -21,7 +21,7 @@ def read_signal(path: str | Path, region: Region) -> tuple[Floats, int]:
 
     Raises
     ------
-    MissingExtra
+    ExtraMissingError
         pybigtools is not installed.
     InputError
         Not a bigWig, or a chromosome that it does not have or that ends before the region.

@@ -39,7 +39,7 @@ def read_cells(
 
     Raises
     ------
-    MissingExtra
+    ExtraMissingError
         h5py is not installed.
     InputError
         Not an h5ad file, no such gene, column or layer.

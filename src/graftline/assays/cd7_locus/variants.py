@@ -34,7 +34,7 @@ def read_variants(path: str | Path, *, sample: str, region: Region = CD7) -> pl.
 
     Raises
     ------
-    MissingExtra
+    ExtraMissingError
         pysam is not installed.
     InputError
         Not a VCF, no such sample, or a chromosome that the file does not name.

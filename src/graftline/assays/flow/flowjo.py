@@ -107,7 +107,7 @@ def recompute_flowjo_counts(path: str | Path, fcs: Sequence[str | Path]) -> pl.D
 
     Raises
     ------
-    MissingExtra
+    ExtraMissingError
         FlowKit is not installed.
     InputError
         Not a workspace, or a sample of the workspace without its FCS file (all of them).
@@ -152,7 +152,7 @@ def count_gating_ml(path: str | Path, fcs: str | Path) -> pl.DataFrame:
 
     Raises
     ------
-    MissingExtra
+    ExtraMissingError
         FlowKit is not installed.
     InputError
         Not a GatingML 2.0 file.
