@@ -6,19 +6,23 @@ Carlo error only; the model is not calibrated, and nothing here ranks doses or t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from graftline.assess.assessment import assess_trial
 from graftline.endpoints.derive import derive_endpoint
 from graftline.problems import InputError, Problem
 from graftline.protocol import shipped_protocol
 from graftline.protocol.strategy import Origin, Population
+from graftline.simulate.campaign import (
+    ANALYTES_OF_ENDPOINTS,
+    TABLES_OF_ENDPOINTS,
+    assess_for_endpoints,
+)
 from graftline.simulate.strategy import Plan, plan_of
-from graftline.simulate.streams import Streams, streams_of
+from graftline.simulate.streams import streams_of
 from graftline.simulate.trial import FollowUp, simulate_trial
 from graftline.trial import Trial, hsct_days
 
@@ -38,15 +42,22 @@ _OUTCOMES: tuple[tuple[str, str, Origin, float, bool], ...] = (
     ("Neutrophil engraftment by day 28 after HSCT", "neutrophil_engraftment", "hspc", 28.0, True),
 )
 _TRANSPLANTED = "Transplanted"
+_CURVES = ("overall_survival", "disease_free_survival", "relapse", "non_relapse_mortality")
+_LONGEST_DAYS = 480
+_KEPT = ("patient", "endpoint", "entry_days", "time_days", "status", "cause")
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One outcome under one plan, and its paired difference from the first plan, in points (%)."""
+    """One outcome under one plan, and its paired difference from the first plan, in points (%).
+
+    ``percent`` is of the ``n`` patients whose integration succeeded under the plan.
+    """
 
     plan: str
     outcome: str
     percent: float
+    n: int
     difference: float
     lower: float
     upper: float
@@ -54,12 +65,18 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Outcomes of all plans on the same patients."""
+    """Outcomes of all plans on the same patients, and the survival endpoints behind them.
+
+    ``endpoints`` [plan, patient, endpoint, entry_days, time_days, status, cause], from CAR-T.
+    ``failures`` names patients whose integration failed under a plan; they are in no pair.
+    """
 
     plans: tuple[str, ...]
     patients: int
     rows: tuple[Difference, ...]
     assumed: Mapping[str, tuple[str, ...]]
+    endpoints: pl.DataFrame
+    failures: tuple[str, ...]
 
 
 def parse_plan(text: str) -> Plan:
@@ -150,10 +167,23 @@ def compare_plans(
     """
     streams = streams_of(seed)
     shares: dict[str, list[dict[str, Floats]]] = {name: [] for name in plans}
+    endpoints: list[pl.DataFrame] = []
+    failures: list[str] = []
     for first in range(0, patients, chunk):
         numbers = np.arange(first, min(first + chunk, patients))
         for name, plan in plans.items():
-            shares[name].append(_outcomes(plan, streams, numbers))
+            simulated = simulate_trial(
+                plan,
+                streams,
+                numbers,
+                followup=FollowUp(longest_days=_LONGEST_DAYS, accrual_days=0),
+                only=TABLES_OF_ENDPOINTS,
+                analytes=ANALYTES_OF_ENDPOINTS,
+            )
+            happened, times = _outcomes(simulated.trial, numbers)
+            shares[name].append(happened)
+            endpoints.append(times.select(pl.lit(name).alias("plan"), pl.all()))
+            failures += [f"{name}: {line}" for line in simulated.failures]
     joined = {
         name: {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         for name, parts in shares.items()
@@ -165,25 +195,29 @@ def compare_plans(
         for name, values in ((n, joined[n][outcome]) for n in plans)
     ]
     assumed = {name: plan.assumed for name, plan in plans.items()}
-    return Comparison(tuple(plans), patients, tuple(rows), assumed)
-
-
-def _outcomes(plan: Plan, streams: Streams, numbers: NDArray[np.int64]) -> dict[str, Floats]:
-    """Whether each outcome happened to each patient, as 0 or 1; NaN where integration failed."""
-    simulated = simulate_trial(
-        plan, streams, numbers, followup=FollowUp(longest_days=480, accrual_days=0)
+    return Comparison(
+        tuple(plans), patients, tuple(rows), assumed, pl.concat(endpoints), tuple(failures)
     )
-    trial = simulated.trial
-    assessed = assess_trial(trial)
+
+
+def _outcomes(trial: Trial, numbers: NDArray[np.int64]) -> tuple[dict[str, Floats], pl.DataFrame]:
+    """Whether each outcome happened to each patient, and the rows of the survival endpoints.
+
+    Outcomes are 0 or 1, NaN where integration failed.
+    """
+    assessed = assess_for_endpoints(trial)
     everybody = pl.select(patient=pl.format("V{}", pl.Series(numbers).cast(pl.String).str.zfill(7)))
     found = {_TRANSPLANTED: _yes(everybody, hsct_days(trial).select("patient"), trial)}
+    kept = []
     for title, endpoint, origin, days, event in _OUTCOMES:
         population: Population = "infused" if origin == "car_t" else "transplanted"
         rows = derive_endpoint(trial, assessed, endpoint, origin=origin, population=population)
         happened = rows.filter((pl.col("status") == 1) & (pl.col("time_days") <= days))
         yes = _yes(everybody, happened.select("patient"), trial)
         found[title] = yes if event else 1.0 - yes
-    return found
+        if endpoint in _CURVES:
+            kept.append(rows.select(_KEPT))
+    return found, pl.concat(kept)
 
 
 def _yes(everybody: pl.DataFrame, happened: pl.DataFrame, trial: Trial) -> Floats:
@@ -206,10 +240,16 @@ def _difference(name: str, outcome: str, values: Floats, reference: Floats) -> D
         plan=name,
         outcome=outcome,
         percent=100.0 * float(np.nanmean(values)),
+        n=int(np.isfinite(values).sum()),
         difference=100.0 * mean,
         lower=100.0 * (mean - 1.96 * error),
         upper=100.0 * (mean + 1.96 * error),
     )
+
+
+def difference_rows(comparison: Comparison) -> pl.DataFrame:
+    """Differences as DataFrame [plan, outcome, percent, n, difference, lower, upper]."""
+    return pl.DataFrame([asdict(row) for row in comparison.rows])
 
 
 def format_comparison(comparison: Comparison) -> str:
