@@ -1,6 +1,7 @@
 """Compensation, scales, gates and counts against FlowKit's, flowutils', and by hand."""
 
 import csv
+from dataclasses import fields
 from pathlib import Path
 
 import flowutils
@@ -12,7 +13,13 @@ from hypothesis import strategies as st
 from graftline.assays.flow.fcs import channel_values, read_fcs
 from graftline.assays.flow.gates import axis_values, count_gates, gate_sample, median_intensity
 from graftline.assays.flow.gating_file import Dimension, parse_gating, read_gating
-from graftline.assays.flow.scales import Scale, apply_scale, inverse_logicle, logicle
+from graftline.assays.flow.scales import (
+    Scale,
+    apply_scale,
+    inverse_logicle,
+    invert_scale,
+    logicle,
+)
 from graftline.assays.flow.spillover import Spillover, compensate, read_spillover_csv
 from graftline.problems import InputError
 from tests.assays.flow.fcs_writer import write_fcs
@@ -173,6 +180,48 @@ def test_boxes_hold_their_lower_edge_and_nan_is_in_no_gate(tmp_path: Path) -> No
     table = count_gates(gate_sample(sample, parse_gating({"gates": gates})))
     assert table["events"].to_list() == [5, 2, 4, 2, 4, 0]
     assert table["percent_of_parent"].to_list()[1:] == [40.0, 80.0, 50.0, 80.0, 0.0]
+
+
+SCALES = (
+    Scale("logicle", t=10000, w=0.5, m=4.5, a=0.3),
+    Scale("fasinh", t=10000, m=4, a=1),
+    Scale("asinh", cofactor=5),
+    Scale("log", t=10000, m=4),
+    Scale("linear", t=10000, a=100),
+)
+
+
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(
+    values=st.lists(st.floats(-1e4, 1e5, width=32), min_size=1, max_size=20),
+    ends=st.tuples(st.floats(-0.5, 1.5), st.floats(0.01, 2)),
+    scale=st.sampled_from(SCALES),
+    tie=st.booleans(),
+)
+def test_a_box_on_a_scale_holds_the_events_whose_scaled_values_it_holds(
+    tmp_path_factory: pytest.TempPathFactory,
+    values: list[float],
+    ends: tuple[float, float],
+    scale: Scale,
+    tie: bool,
+) -> None:
+    """The definition of GatingML 2.0: ``min <= scaled value < max``, also where they are equal."""
+    column = [*values, float("nan"), 0.0]
+    scaled = apply_scale(np.array(column), scale)
+    low = float(scaled[0]) if tie and np.isfinite(scaled[0]) else ends[0]
+    bound = {"channel": "X", "scale": "s", "min": low, "max": low + ends[1]}
+    gating = parse_gating(
+        {
+            "scales": {"s": {f.name: getattr(scale, f.name) for f in fields(Scale)}},
+            "gates": [{"name": "g", "bounds": [bound]}],
+        }
+    )
+    sample = sample_with(tmp_path_factory.mktemp("box"), X=column)
+    expected = (scaled >= low) & (scaled < low + ends[1])
+    assert gate_sample(sample, gating).inside["g"].tolist() == expected.tolist()
+    assert invert_scale(scaled[:1], scale) == pytest.approx(
+        column[:1] if scale.kind != "log" or column[0] > 0 else [0], rel=1e-9, abs=1e-7
+    )
 
 
 def test_polygons_and_ellipses_are_flowutils(tmp_path: Path) -> None:

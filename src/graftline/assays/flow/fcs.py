@@ -59,9 +59,7 @@ def read_fcs(path: str | Path) -> FlowSample:
         values, histogram or ASCII data.
     """
     path = Path(path)
-    if not path.is_file():
-        raise unreadable(path, "a file; check the name and the folder")
-    content = path.read_bytes()
+    content = _file_content(path)
     segments = read_segments(path, content)
     parameters = read_parameters(path, segments.keywords)
     layout = event_type(path, segments.keywords, parameters)
@@ -86,6 +84,18 @@ def read_fcs(path: str | Path) -> FlowSample:
         segments.keywords,
         tuple(problems),
     )
+
+
+def _file_content(path: Path) -> memoryview:
+    if not path.is_file():
+        raise unreadable(path, "a file; check the name and the folder")
+    try:
+        # Not mapped into memory: a file cut short while it is read would end the program.
+        content = np.fromfile(path, dtype=np.uint8)
+    except OSError as fault:
+        raise unreadable(path, f"a readable file ({fault.strerror})") from None
+    content.flags.writeable = False
+    return content.data
 
 
 def channel_index(sample: FlowSample, name: str) -> int:
@@ -114,8 +124,8 @@ def channel_index(sample: FlowSample, name: str) -> int:
     raise InputError([Problem(sample.name, expected, remedy, found=name)])
 
 
-def channel_values(sample: FlowSample, name: str) -> Floats:
-    """Values of one channel on the linear scale, shape (events,).
+def channel_values(sample: FlowSample, name: str, events: slice = slice(None)) -> Floats:
+    """Values of one channel on the linear scale, of all events or of a slice of them.
 
     Raises
     ------
@@ -124,7 +134,7 @@ def channel_values(sample: FlowSample, name: str) -> Floats:
     """
     index = channel_index(sample, name)
     parameter = sample.parameters[index]
-    raw = sample.raw[f"p{parameter.number}"]
+    raw = sample.raw[events][f"p{parameter.number}"]
     if parameter.name.upper() == "TIME":
         # $TIMESTEP takes the place of the gain, which BD software also writes for time.
         return linear_values(replace(parameter, gain=1.0), raw) * sample.time_step
@@ -178,14 +188,14 @@ def _remarks(
         found = "a second data set"
         remarks.append(("one data set; only the first was read", found, "split the file", None))
     floats = [parameter for parameter in parameters if parameter.kind != "I"]
+    finite = _all_finite(raw)
     for parameter in floats:
         if parameter.decades > 0:
             found = f"{parameter.decades:g} decades for floating-point data"
             remedy = "values were taken as linear, as the standard has it"
             remarks.append(("$PnE 0,0", found, remedy, parameter.name))
         column = raw[f"p{parameter.number}"]
-        # A sum is not finite if one value is not; it costs a third of looking at every value.
-        bad = 0 if np.isfinite(column.sum()) else int((~np.isfinite(column)).sum())
+        bad = 0 if finite else int((~np.isfinite(column)).sum())
         if bad:
             found = f"{bad} of {raw.size} events"
             remedy = "these events fall outside every gate on this channel"
@@ -194,3 +204,14 @@ def _remarks(
         Problem(path.name, expected, remedy, Severity.WARNING, column=column, found=found)
         for expected, found, remedy, column in remarks
     ]
+
+
+def _all_finite(raw: NDArray[np.void]) -> bool:
+    """Whether a quick look finds every value finite; False may also mean: look at each column."""
+    types = {np.dtype(field[0]) for field in (raw.dtype.fields or {}).values()}
+    if len(types) != 1:
+        return False
+    values = raw.view(types.pop())
+    # A sum is not finite if one value is not, and one pass over the events is all it costs.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum()))

@@ -20,7 +20,7 @@ class Segments:
     header_data: tuple[int, int]
 
 
-def read_segments(path: Path, content: bytes) -> Segments:
+def read_segments(path: Path, content: memoryview) -> Segments:
     """HEADER and TEXT; offsets are judged against the file's real length.
 
     Raises
@@ -28,18 +28,18 @@ def read_segments(path: Path, content: bytes) -> Segments:
     InputError
         Not FCS, cut inside HEADER or TEXT, offsets that are no numbers or point past the end.
     """
-    version = content[:6].decode("latin-1")
+    version = str(content[:6], "latin-1")
     if version not in _VERSIONS:
-        found = content[:6].decode("latin-1").encode("unicode_escape").decode()
+        found = version.encode("unicode_escape").decode()
         raise unreadable(path, "an FCS file of version 2.0, 3.0, 3.1 or 3.2", found=found)
     if len(content) < _HEADER_BYTES:
         raise unreadable(path, f"a header of {_HEADER_BYTES} bytes", found=f"{len(content)} bytes")
-    offsets = [_offset(path, content[at : at + 8]) for at in range(10, 42, 8)]
+    offsets = [_offset(path, bytes(content[at : at + 8])) for at in range(10, 42, 8)]
     begin, end = offsets[0], offsets[1]
     if not _HEADER_BYTES <= begin < end or end >= len(content):
         place = f"bytes {begin} to {end} of {len(content)}"
         raise unreadable(path, "a TEXT segment inside the file", found=place)
-    keywords = _keywords(path, content[begin : end + 1])
+    keywords = _keywords(path, bytes(content[begin : end + 1]))
     keywords = {**_supplement(path, content, keywords), **keywords}
     return Segments(version, keywords, (offsets[2], offsets[3]))
 
@@ -53,7 +53,7 @@ def _offset(path: Path, field: bytes) -> int:
     return int(text)
 
 
-def _supplement(path: Path, content: bytes, keywords: Mapping[str, str]) -> dict[str, str]:
+def _supplement(path: Path, content: memoryview, keywords: Mapping[str, str]) -> dict[str, str]:
     begin, end = (
         int(text) if (text := keywords.get(name, "0").strip()).isascii() and text.isdigit() else 0
         for name in ("$BEGINSTEXT", "$ENDSTEXT")
@@ -61,7 +61,7 @@ def _supplement(path: Path, content: bytes, keywords: Mapping[str, str]) -> dict
     # Many writers repeat the primary TEXT's offsets here, or point to a byte of padding.
     if begin < _HEADER_BYTES or end <= begin + 1 or end >= len(content):
         return {}
-    return _pairs(_split_escaped(*_body(content[begin : end + 1]))) or {}
+    return _pairs(_split_escaped(*_body(bytes(content[begin : end + 1])))) or {}
 
 
 def _body(segment: bytes) -> tuple[str, str]:

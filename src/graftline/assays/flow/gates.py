@@ -1,6 +1,6 @@
 """Gates applied to a sample: which events lie inside, how many, how bright."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from graftline.assays.flow.fcs import FlowSample, channel_index, channel_values
 from graftline.assays.flow.gating_file import Dimension, Gate, Gating
-from graftline.assays.flow.scales import apply_scale
+from graftline.assays.flow.scales import Scale, apply_scale, invert_scale
 from graftline.assays.flow.spillover import Spillover, read_spillover_csv
 from graftline.problems import InputError, Problem
 
@@ -43,10 +43,16 @@ def gate_sample(sample: FlowSample, gating: Gating) -> GatedSample:
     _check_channels(sample, gating)
     inside: dict[str, Inside] = {"all": np.ones(sample.events, dtype=np.bool_)}
     wanted = [axis for gate in gating.gates for axis in gate.dimensions]
-    axes = axes_values(sample, gating, spillover, wanted)
+    linear = _linear_axes(sample, spillover, wanted)
     for gate in gating.gates:
-        values = [axes[_bare(axis)] for axis in gate.dimensions]
-        inside[gate.name] = inside[gate.parent or "all"] & _events_inside(gate, values, inside)
+        values = [linear[_unscaled(axis)] for axis in gate.dimensions]
+        parent = inside[gate.parent or "all"]
+        if gate.kind in ("all_of", "any_of", "none_of"):
+            inside[gate.name] = parent & _combined(gate, inside)
+        elif gate.kind == "bounds":
+            inside[gate.name] = parent & _in_box(gate, values, gating.scales)
+        else:
+            inside[gate.name] = _in_shape(gate, values, gating.scales, parent)
     return GatedSample(sample, gating, spillover, inside)
 
 
@@ -81,31 +87,46 @@ def axes_values(
     axes: Sequence[Dimension],
 ) -> dict[Dimension, Floats]:
     """Values of several gate axes, as `axis_values`; keys are the axes without their bounds."""
-    wanted = dict.fromkeys(_bare(axis) for axis in axes)
-    names = {axis: sample.channels[channel_index(sample, axis.channel)] for axis in wanted}
-    mixed = {
-        name: None
-        for axis, name in names.items()
-        if axis.compensated and spillover is not None and name in spillover.detectors
+    linear = _linear_axes(sample, spillover, axes)
+    return {
+        axis: _scaled(linear[_unscaled(axis)], axis, gating.scales)
+        for axis in dict.fromkeys(_bare(axis) for axis in axes)
     }
-    compensated: dict[str, Floats] = {}
-    if spillover is not None and mixed:
-        compensated = _compensated(sample, spillover, list(mixed))
-    values: dict[Dimension, Floats] = {}
-    for axis, name in names.items():
-        linear = (
-            compensated[name]
-            if axis.compensated and name in compensated
-            else channel_values(sample, name)
-        )
-        values[axis] = (
-            linear if axis.scale is None else apply_scale(linear, gating.scales[axis.scale])
-        )
-    return values
 
 
 def _bare(axis: Dimension) -> Dimension:
     return Dimension(axis.channel, axis.scale, compensated=axis.compensated)
+
+
+def _unscaled(axis: Dimension) -> Dimension:
+    return Dimension(axis.channel, compensated=axis.compensated)
+
+
+def _scaled(linear: Floats, axis: Dimension, scales: Mapping[str, Scale]) -> Floats:
+    return linear if axis.scale is None else apply_scale(linear, scales[axis.scale])
+
+
+def _linear_axes(
+    sample: FlowSample, spillover: Spillover | None, axes: Sequence[Dimension]
+) -> dict[Dimension, Floats]:
+    """Linear values of axes without their scale, compensated where the matrix has the channel."""
+    wanted = dict.fromkeys(_unscaled(axis) for axis in axes)
+    names = {axis: sample.channels[channel_index(sample, axis.channel)] for axis in wanted}
+    detectors = () if spillover is None else spillover.detectors
+    mixed = {n: None for axis, n in names.items() if axis.compensated and n in detectors}
+    compensated: dict[str, Floats] = {}
+    if spillover is not None and mixed:
+        compensated = _compensated(sample, spillover, list(mixed))
+    return {
+        axis: compensated[name]
+        if axis.compensated and name in compensated
+        else channel_values(sample, name)
+        for axis, name in names.items()
+    }
+
+
+# Events at a time: what is worked on stays in the processor's cache.
+_CHUNK = 4096
 
 
 def _compensated(
@@ -116,10 +137,15 @@ def _compensated(
     columns = [spillover.detectors.index(channel) for channel in channels]
     weights = np.linalg.solve(spillover.matrix, np.eye(size))[:, columns]
     used = np.flatnonzero((weights != 0).any(axis=1))
-    raw = np.empty((used.size, sample.events))
-    for row, detector in enumerate(used):
-        raw[row] = channel_values(sample, spillover.detectors[detector])
-    mixed = weights[used].T @ raw
+    weighing = np.ascontiguousarray(weights[used].T)
+    mixed = np.empty((len(channels), sample.events))
+    linear = np.empty((used.size, _CHUNK))
+    for start in range(0, sample.events, _CHUNK):
+        events = slice(start, min(start + _CHUNK, sample.events))
+        part = linear[:, : events.stop - start]
+        for row, detector in enumerate(used):
+            part[row] = channel_values(sample, spillover.detectors[detector], events)
+        np.matmul(weighing, part, out=mixed[:, events])
     return dict(zip(channels, mixed, strict=True))
 
 
@@ -134,27 +160,64 @@ def _check_channels(sample: FlowSample, gating: Gating) -> None:
         raise InputError(problems)
 
 
-def _events_inside(gate: Gate, values: list[Floats], inside: dict[str, Inside]) -> Inside:
+def _combined(gate: Gate, inside: Mapping[str, Inside]) -> Inside:
+    others = np.stack([inside[name] for name in gate.gates])
     if gate.kind == "all_of":
-        return np.asarray(np.stack([inside[name] for name in gate.gates]).all(axis=0))
-    if gate.kind in ("any_of", "none_of"):
-        any_of = np.asarray(np.stack([inside[name] for name in gate.gates]).any(axis=0))
-        return any_of if gate.kind == "any_of" else ~any_of
+        return np.asarray(others.all(axis=0))
+    any_of = np.asarray(others.any(axis=0))
+    return any_of if gate.kind == "any_of" else ~any_of
+
+
+def _in_box(gate: Gate, linear: Sequence[Floats], scales: Mapping[str, Scale]) -> Inside:
+    result = np.ones(linear[0].shape, dtype=np.bool_)
+    for axis, values in zip(gate.dimensions, linear, strict=True):
+        scale = None if axis.scale is None else scales[axis.scale]
+        if axis.min is not None:
+            result &= _at_least(values, axis.min, scale)
+        if axis.max is not None:
+            # Not the complement of "at least": NaN is on neither side.
+            result &= ~_at_least(values, axis.max, scale) & ~np.isnan(values)
+        if axis.min is None and axis.max is None:
+            result &= ~np.isnan(values)
+    return result
+
+
+def _at_least(linear: Floats, bound: float, scale: Scale | None) -> Inside:
+    """Which values reach a bound given on a scale.
+
+    Scales rise, so the bound is brought to linear values instead of every event to the scale.
+    Events within rounding of the bound are put on the scale: the answer is that of doing so for
+    all.
+    """
+    if scale is None:
+        return np.asarray(linear >= bound)
+    low, high = invert_scale(np.array([bound - _ROUNDING, bound + _ROUNDING]), scale)
+    result = np.asarray(linear >= high)
+    near = np.flatnonzero((linear >= low) & ~result)
+    if near.size:
+        result[near] = apply_scale(linear[near], scale) >= bound
+    return result
+
+
+# Far more than the scales' own rounding, on an axis of about one unit.
+_ROUNDING = 1e-9
+
+
+def _in_shape(
+    gate: Gate, linear: Sequence[Floats], scales: Mapping[str, Scale], parent: Inside
+) -> Inside:
+    """Events of the parent inside a polygon or an ellipse; only those are put on the scales."""
+    events = np.flatnonzero(parent)
+    values = [_scaled(v[events], d, scales) for v, d in zip(linear, gate.dimensions, strict=True)]
     if gate.kind == "vertices":
-        return _in_polygon(values[0], values[1], np.array(gate.vertices))
-    if gate.kind == "covariance":
+        within = _in_polygon(values[0], values[1], np.array(gate.vertices))
+    else:
         offset = np.stack(values) - np.array(gate.centre)[:, None]
         inverse = np.linalg.inv(np.array(gate.covariance))
-        distance = np.einsum("ie,ij,je->e", offset, inverse, offset)
-        return np.asarray(distance <= gate.distance_square)
-    result = np.ones(values[0].shape, dtype=np.bool_)
-    for axis, column in zip(gate.dimensions, values, strict=True):
-        if axis.min is not None:
-            result &= column >= axis.min
-        if axis.max is not None:
-            result &= column < axis.max
-        if axis.min is None and axis.max is None:
-            result &= ~np.isnan(column)
+        with np.errstate(invalid="ignore"):
+            within = np.einsum("ie,ij,je->e", offset, inverse, offset) <= gate.distance_square
+    result = np.zeros(parent.shape, dtype=np.bool_)
+    result[events] = within
     return result
 
 

@@ -1,5 +1,6 @@
 """The gating file: compensation, scales and gates as a person writes them in TOML."""
 
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -259,7 +260,12 @@ def _dimensions(
             b is None or _is_number(b) for b in bounds
         )
         if not sound:
-            faults.append((place, "a channel name, and numbers for min and max"))
+            faults.append(
+                (
+                    place,
+                    "a channel name, and numbers for min and max; leave out the end that is open",
+                )
+            )
             return None
         low, high = (None if b is None else float(b) for b in bounds)
         if low is not None and high is not None and low >= high:
@@ -282,4 +288,4 @@ def _numbers(given: object, count: int) -> bool:
 
 
 def _is_number(given: object) -> bool:
-    return isinstance(given, int | float) and not isinstance(given, bool)
+    return isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)

@@ -67,6 +67,21 @@ def apply_scale(values: Floats, scale: Scale) -> Floats:
     return np.asarray((stretched + scale.a * _LN10) / ((scale.m + scale.a) * _LN10))
 
 
+def invert_scale(scaled: Floats, scale: Scale) -> Floats:
+    """Linear values of positions on a scale; infinite where none is large enough."""
+    with np.errstate(over="ignore"):
+        if scale.kind == "logicle":
+            return inverse_logicle(scaled, t=scale.t, w=scale.w, m=scale.m, a=scale.a)
+        if scale.kind == "asinh":
+            return np.asarray(scale.cofactor * np.sinh(scaled))
+        if scale.kind == "linear":
+            return scaled * (scale.t + scale.a) - scale.a
+        if scale.kind == "log":
+            return np.asarray(scale.t * 10 ** (scale.m * (scaled - 1)))
+        stretched = np.sinh((scaled * (scale.m + scale.a) - scale.a) * _LN10)
+        return np.asarray(stretched * scale.t / math.sinh(scale.m * _LN10))
+
+
 @dataclass(frozen=True, slots=True)
 class Biexponential:
     """Coefficients of v(y) = a exp(b y) - c exp(-d y) - f; ``centre`` is where v = 0."""
