@@ -39,6 +39,7 @@ ALLOWED = {
         "explain",
         "endpoints",
         "assess",
+        "assays",
         "trial",
         "rules",
         "problems",
@@ -47,7 +48,7 @@ ALLOWED = {
         "schema",
     },
 }
-FREE = {"cli", "docs", "__init__", "__main__"}
+FREE = {"cli", "cli_assays", "docs", "terminal", "__init__", "__main__"}
 
 
 def room_of(path):

@@ -1,47 +1,14 @@
 """The command line: parse, call one function, print."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
 
 import click
 
 from graftline import __version__
-from graftline.problems import ExtraMissingError, InputError, exit_code, format_problems
-
-P = ParamSpec("P")
-_FOLDER = click.Path(path_type=Path)
-
-
-def _reports_input_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Print what is wrong with the input, and exit 1 or 2; never a traceback for bad input."""
-
-    @wraps(command)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except InputError as error:
-            click.echo(format_problems(error.problems), err=True)
-            sys.exit(exit_code(error.problems))
-        except ExtraMissingError as error:
-            click.echo(str(error), err=True)
-            sys.exit(2)
-
-    return wrapped
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[str], None]]:
-    """Show what is being done on a terminal; quiet in pipes and logs."""
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    with console.status(what) as status:
-        yield lambda step: status.update(step)
-
+from graftline.cli_assays import COMMANDS as ASSAY_COMMANDS
+from graftline.problems import exit_code, format_problems, sorted_problems
+from graftline.terminal import PATH, chosen_formats, progress, reports_input_errors
 
 _ABOUT = """\
 Trials of CAR-T followed by allogeneic HSCT: records in, paper out.
@@ -64,7 +31,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("folder", type=_FOLDER)
+@click.argument("folder", type=PATH)
 @click.option(
     "--protocol",
     default="all-in-one-2024",
@@ -72,7 +39,7 @@ def main() -> None:
     metavar="NAME",
     help="Strategy the trial follows; see: graftline protocols.",
 )
-@_reports_input_errors
+@reports_input_errors
 def init(folder: Path, protocol: str) -> None:
     """Write an explained empty trial folder."""
     from graftline.trial.template import write_template
@@ -85,7 +52,7 @@ def init(folder: Path, protocol: str) -> None:
 
 
 @main.command()
-@click.argument("trial", type=_FOLDER)
+@click.argument("trial", type=PATH)
 @click.option("--privacy", is_flag=True, help="Look for names, full dates and record numbers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def check(trial: Path, privacy: bool, as_json: bool) -> None:
@@ -93,11 +60,16 @@ def check(trial: Path, privacy: bool, as_json: bool) -> None:
 
     Exit status: 0 nothing or warnings only, 1 findings that stop results, 2 unreadable.
     """
+    from graftline.report.assays import inspect_assays
     from graftline.trial.identity import check_privacy
     from graftline.trial.read import inspect_trial
 
-    with _progress("Reading the trial"):
-        problems = check_privacy(trial) if privacy else inspect_trial(trial)[1]
+    with progress("Reading the trial") as step:
+        if privacy:
+            problems = check_privacy(trial)
+        else:
+            read, problems = inspect_trial(trial)
+            problems = sorted_problems([*problems, *inspect_assays(trial, read, progress=step)])
     if as_json:
         import json
         from dataclasses import asdict
@@ -109,10 +81,8 @@ def check(trial: Path, privacy: bool, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("trial", type=_FOLDER)
-@click.option(
-    "--out", type=_FOLDER, help="Folder for the results  [default: TRIAL-report beside it]"
-)
+@click.argument("trial", type=PATH)
+@click.option("--out", type=PATH, help="Folder for the results  [default: TRIAL-report beside it]")
 @click.option(
     "--figures", default="", metavar="pdf,png,svg", help="Write each figure in these formats too."
 )
@@ -125,18 +95,18 @@ def check(trial: Path, privacy: bool, as_json: bool) -> None:
 @click.option(
     "--monitoring", is_flag=True, help="Add the data-monitoring pack (safety, stopping rule)."
 )
-@_reports_input_errors
+@reports_input_errors
 def report(
     trial: Path, out: Path | None, figures: str, tables: str, as_json: bool, monitoring: bool
 ) -> None:
     """Write the report of a trial: one HTML file that opens from disk."""
-    formats = _formats(figures, ("pdf", "png", "svg"), "--figures")
-    kinds = _formats(tables, ("docx", "latex", "csv"), "--tables")
+    formats = chosen_formats(figures, ("pdf", "png", "svg"), "--figures")
+    kinds = chosen_formats(tables, ("docx", "latex", "csv"), "--tables")
 
     from graftline.report.write import write_report
 
     out = out or trial.resolve().parent / f"{trial.resolve().name}-report"
-    with _progress("Reading the trial") as step:
+    with progress("Reading the trial") as step:
         written = write_report(
             trial,
             out,
@@ -151,28 +121,18 @@ def report(
     click.echo(f"{written.page}")
 
 
-def _formats(text: str, known: tuple[str, ...], option: str) -> tuple[str, ...]:
-    formats = tuple(part.strip().lower() for part in text.split(",") if part.strip())
-    unknown = [part for part in formats if part not in known]
-    if unknown:
-        raise click.BadParameter(
-            f"{', '.join(unknown)}: expected {', '.join(known)}", param_hint=option
-        )
-    return formats
-
-
 @main.command()
-@click.argument("trial", type=_FOLDER)
+@click.argument("trial", type=PATH)
 @click.argument("patient")
 @click.argument("result")
-@_reports_input_errors
+@reports_input_errors
 def explain(trial: Path, patient: str, result: str) -> None:
     """Show the records, the rule, the source and the answer of one RESULT of one PATIENT."""
     from graftline.assess.assessment import assess_trial
     from graftline.explain import explain as explain_result
     from graftline.trial.read import read_trial
 
-    with _progress("Reading the trial"):
+    with progress("Reading the trial"):
         read = read_trial(trial)
         explanation = explain_result(read, assess_trial(read), patient, result)
     click.echo(str(explanation))
@@ -180,7 +140,7 @@ def explain(trial: Path, patient: str, result: str) -> None:
 
 @main.command()
 @click.argument("name", required=False)
-@_reports_input_errors
+@reports_input_errors
 def protocols(name: str | None) -> None:
     """List the strategies that ship, or print one with the source of every value."""
     from graftline.protocol import shipped_protocol, shipped_protocol_text, shipped_protocols
@@ -209,16 +169,16 @@ def protocols(name: str | None) -> None:
     show_default=True,
     help="The same seed gives the same patients.",
 )
-@click.option("--out", type=_FOLDER, required=True, help="Folder to write.")
+@click.option("--out", type=PATH, required=True, help="Folder to write.")
 @click.option(
-    "--like", type=_FOLDER, metavar="TRIAL", help="Imitate the patients of this trial, row by row."
+    "--like", type=PATH, metavar="TRIAL", help="Imitate the patients of this trial, row by row."
 )
 @click.option(
     "--endpoints", is_flag=True, help="Write time-to-event endpoints only, in parts; resumable."
 )
 @click.option("--workers", type=click.IntRange(1), default=1, help="Processes, with --endpoints.")
 @click.option("--cluster", metavar="ADDRESS", help="Dask scheduler, with --endpoints.")
-@_reports_input_errors
+@reports_input_errors
 def simulate(
     protocol: str,
     patients: int,
@@ -233,7 +193,7 @@ def simulate(
     if endpoints:
         from graftline.simulate.campaign import plan_campaign, run_campaign, say_progress
 
-        with _progress("Simulating") as step:
+        with progress("Simulating") as step:
             done = run_campaign(
                 plan_campaign(protocol, patients, seed),
                 out,
@@ -246,7 +206,7 @@ def simulate(
     else:
         from graftline.simulate.trial import simulate_folder
 
-        with _progress("Simulating"):
+        with progress("Simulating"):
             one = simulate_folder(protocol, patients, seed, out, like=like)
         failures, assumed = one.failures, one.assumed
         click.echo(f"{patients} virtual patients in {out}. Next: graftline report {out}")
@@ -273,16 +233,46 @@ def simulate(
     show_default=True,
     help="The same seed gives the same patients.",
 )
-@_reports_input_errors
-def compare(plans: tuple[str, ...], patients: int, seed: int) -> None:
+@click.option("--out", type=PATH, help="Write a page with curves and differences there too.")
+@click.option(
+    "--figures", default="", metavar="pdf,png,svg", help="With --out: each figure as a file too."
+)
+@reports_input_errors
+def compare(
+    plans: tuple[str, ...], patients: int, seed: int, out: Path | None, figures: str
+) -> None:
     """Treat the same virtual patients by several plans: paired differences from the first.
 
     A PLAN is a protocol, or a protocol with changes: all-in-one-2024+hsct-day=30. Changes:
     hsct-day=DAY, hsct=never, car-t-dose=FACTOR, cd34-dose=FACTOR, no-etoposide, prophylaxis,
     cd7-negative=FACTOR.
     """
-    from graftline.simulate.compare import compare_plans, format_comparison, parse_plan
+    formats = chosen_formats(figures, ("pdf", "png", "svg"), "--figures")
 
-    with _progress("Simulating"):
-        comparison = compare_plans({text: parse_plan(text) for text in plans}, patients, seed)
-    click.echo(format_comparison(comparison))
+    from graftline.simulate import compare as comparing
+
+    with progress("Simulating"):
+        chosen = {text: comparing.parse_plan(text) for text in plans}
+        comparison = comparing.compare_plans(chosen, patients, seed)
+    click.echo(comparing.format_comparison(comparison))
+    if out is None:
+        return
+    from graftline.report.plan_comparison import comparison_report
+    from graftline.report.write import write_files
+
+    page = comparison_report(
+        comparing.difference_rows(comparison),
+        comparison.endpoints,
+        patients=patients,
+        seed=seed,
+        caveat=comparing.CAVEAT,
+        assumed=[f"{n}: {line}" for n, lines in comparison.assumed.items() for line in lines],
+        failures=comparison.failures,
+    )
+    with progress("Writing the page"):
+        written = write_files(page, out, figures=formats, tables=("csv",))
+    click.echo(f"\n{written[0]}")
+
+
+for _command in ASSAY_COMMANDS:
+    main.add_command(_command)

@@ -281,7 +281,7 @@ def test_one_value_has_no_spread():
 
 
 def test_findings_and_disagreements(trial):
-    assert findings_table(trial).rows == ()
+    assert findings_table(trial.problems).rows == ()
     differing = pl.DataFrame(
         {
             "patient": ["A"],

@@ -1,6 +1,6 @@
 """A report from a trial, its assessments and its endpoints."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -61,6 +61,7 @@ def build_report(
     assessed: Assessments,
     endpoints: pl.DataFrame,
     *,
+    assays: Sequence[Section] = (),
     monitoring: bool = False,
     patient_limit: int = MOST_PAGES,
     progress: Callable[[str], None] = lambda _: None,
@@ -72,6 +73,8 @@ def build_report(
     trial : Trial
     assessed : Assessments
     endpoints : DataFrame of ``endpoints.derive_endpoints``
+    assays : sequence of Section
+        From `graftline.report.assays.assay_sections`; they stand after immunity.
     monitoring : bool
         Add the data-monitoring pack.
     patient_limit : int
@@ -84,6 +87,7 @@ def build_report(
     for name, make in _SECTIONS:
         progress(f"Report: {name}")
         sections.append(make(inputs))
+    sections += assays
     published = published_section(inputs)
     if published is not None:
         sections.append(published)

@@ -14,7 +14,7 @@ from graftline.tables.findings import (
 def quality_section(inputs: Inputs) -> Section:
     """Findings of the check, answers that differ, and how many patients each rule could judge."""
     tables, missing = [], []
-    findings = findings_table(inputs.trial)
+    findings = findings_table(inputs.trial.problems)
     if findings.rows:
         tables.append(findings)
     else:

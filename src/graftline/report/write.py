@@ -1,14 +1,16 @@
 """From a trial folder to files: report.html, figures, tables, JSON."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from graftline.assess.assessment import assess_trial
 from graftline.endpoints import derive_endpoints
 from graftline.figures.theme import Format, figure_bytes
-from graftline.problems import InputError, Problem, Severity
+from graftline.problems import InputError, Problem, Severity, sorted_problems
+from graftline.report.assays import assay_sections
 from graftline.report.build import build_report
 from graftline.report.html import render_html
 from graftline.report.machine import machine_report
@@ -62,20 +64,42 @@ def write_report(
         Word tables were asked for and python-docx is not installed.
     """
     trial = read_trial(folder)
+    assays = assay_sections(folder, trial, progress=progress)
+    trial = replace(trial, problems=tuple(sorted_problems([*trial.problems, *assays.problems])))
     progress("Assessing every criterion")
     assessed = assess_trial(trial)
     progress("Deriving endpoints")
     endpoints = derive_endpoints(trial, assessed)
-    report = build_report(trial, assessed, endpoints, monitoring=monitoring, progress=progress)
-    try:
+    report = build_report(
+        trial,
+        assessed,
+        endpoints,
+        assays=assays.sections,
+        monitoring=monitoring,
+        progress=progress,
+    )
+    with says_unwritable(out):
         written = write_files(
             report, out, figures=figures, tables=tables, machine=machine, progress=progress
         )
+    return WrittenReport(written[0], written, _summary(trial, report))
+
+
+@contextmanager
+def says_unwritable(out: Path) -> Iterator[None]:
+    """Say which folder cannot be written, in the words of the system.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written, or the disk is full.
+    """
+    try:
+        yield
     except OSError as error:
         remedy = f"{error.strerror or error}: free the disk or name another folder with --out"
         problem = Problem(str(out), "a folder that can be written", remedy, Severity.UNREADABLE)
         raise InputError([problem]) from error
-    return WrittenReport(written[0], written, _summary(trial, report))
 
 
 def write_files(
@@ -85,12 +109,13 @@ def write_files(
     figures: Sequence[str] = (),
     tables: Sequence[str] = (),
     machine: bool = False,
+    page: str = "report.html",
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, ...]:
     """Write a report that is already built; the page comes first in what is returned."""
     out.mkdir(parents=True, exist_ok=True)
     progress("Writing the page")
-    written = [_text(out / "report.html", render_html(report))]
+    written = [_text(out / page, render_html(report))]
     for kind in figures:
         progress(f"Writing figures as {kind}")
         for figure in report.figures:

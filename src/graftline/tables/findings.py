@@ -1,17 +1,19 @@
 """What the data say of themselves: findings, disagreements of sources, who could be judged."""
 
+from collections.abc import Iterable
+
 import polars as pl
 
+from graftline.problems import Problem
 from graftline.rules import Rule
 from graftline.tables.format import sentence
 from graftline.tables.rule_summary import evaluable_counts
 from graftline.tables.value import ReportTable, TableColumn, TableRow, plain_rows
-from graftline.trial import Trial
 
 LISTING_LIMIT = 300
 
 
-def findings_table(trial: Trial) -> ReportTable:
+def findings_table(problems: Iterable[Problem]) -> ReportTable:
     """Every finding of reading and checking the files."""
     numbers = pl.DataFrame(
         [
@@ -26,7 +28,7 @@ def findings_table(trial: Trial) -> ReportTable:
                 "remedy": p.remedy,
                 "count": p.count,
             }
-            for p in trial.problems
+            for p in problems
         ],
         schema={
             **dict.fromkeys(("severity", "file"), pl.String),

@@ -8,6 +8,7 @@ from pathlib import Path
 from graftline.problems import InputError, Problem, Severity
 from graftline.protocol import shipped_protocol_text, shipped_protocols
 from graftline.schema import TABLES, Column, Table
+from graftline.schema.sheets import sheets_guide
 
 DEFAULT_PROTOCOL = "all-in-one-2024"
 
@@ -22,6 +23,9 @@ Days count from the index infusion of the protocol (day 0). A column `day` may b
 in a column `date` (`start_day` in `start_date`, and so on) if the patient's index infusion has its
 `date` in `infusions`; dates are written 2026-01-31, turned into study days, and go nowhere else.
 Leave a field empty where nothing is recorded. Flags are yes or no.
+
+Files of laboratories (repertoires, flow cytometry) go into the folder `assays` with one sample
+sheet per assay; see the end of this page.
 
 `graftline check FOLDER` says what is wrong or missing; `graftline report FOLDER` writes the report.
 """
@@ -104,11 +108,12 @@ def _header(declared: Table) -> str:
 
 
 def folder_guide(tables: Sequence[Table] = tuple(TABLES.values())) -> str:
-    """The tables and columns of a trial folder as Markdown, read from the declaration."""
+    """The tables, columns and sample sheets of a trial folder as Markdown, as declared."""
     required = ", ".join(f"`{t.name}`" for t in tables if t.required)
     parts = [_GUIDE.format(required=required)]
     for declared in tables:
         parts.append(_table_guide(declared))
+    parts.append(sheets_guide())
     return "\n".join(parts)
 
 
