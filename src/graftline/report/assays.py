@@ -24,11 +24,12 @@ class AssayReader:
     """How one sheet is read.
 
     ``section`` makes the section of the report and the findings that stopped nothing; ``inspect``
-    gives the findings alone, without the numbers. Both raise `InputError` for what stops the assay.
+    gives the findings alone, without the numbers. Both take the sheet and the trial, which is None
+    where it cannot be read, and raise `InputError` for what stops the assay.
     """
 
-    section: Callable[[Path], Found]
-    inspect: Callable[[Path], Sequence[Problem]]
+    section: Callable[[Path, Trial | None], Found]
+    inspect: Callable[[Path, Trial | None], Sequence[Problem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def assay_sections(
     for sheet, path in _sheets(folder):
         progress(f"Assays: {sheet.title}")
         try:
-            section, found = READERS[sheet.name].section(path)
+            section, found = READERS[sheet.name].section(path, trial)
             found = (*found, *_sheet_findings(sheet, path, trial))
         except InputError as error:
             section, found = _stopped(sheet, error.problems), tuple(error.problems)
@@ -86,7 +87,7 @@ def inspect_assays(
     for sheet, path in _sheets(folder):
         progress(f"Assays: {sheet.title}")
         try:
-            found = [*READERS[sheet.name].inspect(path), *_sheet_findings(sheet, path, trial)]
+            found = [*READERS[sheet.name].inspect(path, trial), *_sheet_findings(sheet, path, trial)]
         except InputError as error:
             found = error.problems
         except ExtraMissingError as absent:
@@ -110,8 +111,9 @@ def _sheet_findings(sheet: Sheet, path: Path, trial: Trial | None) -> list[Probl
     if "patient" not in rows.columns:
         return notes
     known = trial.patients["patient"].drop_nulls().unique().to_list()
+    found = [*notes, *_after_cut(path, rows, trial)]
     strangers = rows.filter(pl.col("patient").is_not_null(), ~pl.col("patient").is_in(known))
-    return notes + [
+    return found + [
         Problem(
             path.name,
             "a patient of the trial",
@@ -122,6 +124,24 @@ def _sheet_findings(sheet: Sheet, path: Path, trial: Trial | None) -> list[Probl
             found=patient,
         )
         for row, patient in strangers.select("row", "patient").rows()
+    ]
+
+
+def _after_cut(path: Path, rows: pl.DataFrame, trial: Trial) -> list[Problem]:
+    cut = trial.settings.data_cut_day
+    if cut is None or "day" not in rows.columns:
+        return []
+    return [
+        Problem(
+            path.name,
+            f"samples up to the data cut, day {cut:g}",
+            "the assay's section holds it all the same; delete the row to leave it out",
+            Severity.WARNING,
+            row=row,
+            column="day",
+            found=f"{day:g}",
+        )
+        for row, day in rows.filter(pl.col("day") > cut).select("row", "day").rows()
     ]
 
 
