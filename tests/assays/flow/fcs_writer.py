@@ -22,12 +22,15 @@ def write_fcs(
     header_data: tuple[int, int] | None = None,
     delimiter: str = "/",
     keywords: dict[str, str] | None = None,
+    events: bytes | None = None,
+    encoding: str = "utf-8",
 ) -> Path:
-    """``keywords`` override or, with value None, remove the ones written."""
+    """``keywords`` override the ones written or add to them; ``events`` stand for the columns."""
     names = names or [f"C{i}" for i in range(1, len(columns) + 1)]
     mark = "<" if order.startswith("1") else ">"
     code = {"F": "f4", "D": "f8"}.get(kind, f"u{bits // 8}")
     data = np.column_stack([np.asarray(c) for c in columns]).astype(mark + code).tobytes()
+    data = data if events is None else events
     text = {
         "$BEGINDATA": "@1@@@@@@",
         "$ENDDATA": "@2@@@@@@",
@@ -52,12 +55,12 @@ def write_fcs(
         f"{key}{delimiter}{value.replace(delimiter, delimiter * 2)}{delimiter}"
         for key, value in text.items()
     )
-    begin = 58 + len(body.encode())
+    begin = 58 + len(body.encode(encoding))
     end = begin + len(data) - 1 + data_surplus
     body = body.replace("@1@@@@@@", f"{begin + data_shift:08d}").replace(
         "@2@@@@@@", f"{end + data_shift:08d}"
     )
     first, last = header_data or (begin + data_shift, end + data_shift)
     header = f"{version}    {58:>8}{begin - 1:>8}{first:>8}{last:>8}{0:>8}{0:>8}"
-    path.write_bytes(header.encode() + body.encode() + data)
+    path.write_bytes(header.encode() + body.encode(encoding) + data)
     return path

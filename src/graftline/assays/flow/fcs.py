@@ -16,8 +16,10 @@ from graftline.assays.flow.fcs_data import (
     linear_values,
     locate_data,
     read_parameters,
+    whole_keyword,
+    widen_integers,
 )
-from graftline.assays.flow.fcs_segments import read_segments, unreadable
+from graftline.assays.flow.fcs_segments import Segments, read_segments, unreadable
 from graftline.assays.flow.spillover import Spillover, read_spillover
 from graftline.problems import InputError, Problem, Severity
 
@@ -46,8 +48,13 @@ class FlowSample:
         return int(self.raw.size)
 
 
-def read_fcs(path: str | Path) -> FlowSample:
+def read_fcs(path: str | Path, *, data_set: int = 1) -> FlowSample:
     """An FCS 2.0, 3.0, 3.1 or 3.2 file.
+
+    Parameters
+    ----------
+    data_set : int
+        Which data set, counted from 1, of a file that holds several ($NEXTDATA).
 
     Offsets that disagree or are one byte off, duplicate channel names, an unreadable time step and
     events that are not numbers are read and reported in ``problems``.
@@ -61,18 +68,24 @@ def read_fcs(path: str | Path) -> FlowSample:
     path = Path(path)
     content = _file_content(path)
     segments = read_segments(path, content)
+    for number in range(2, data_set + 1):
+        content = _next_data_set(path, content, segments, number)
+        segments = read_segments(path, content)
     parameters = read_parameters(path, segments.keywords)
     layout = event_type(path, segments.keywords, parameters)
     begin, total, problems = locate_data(path, segments, len(content), layout.itemsize)
     raw = np.frombuffer(content, dtype=layout, count=total, offset=begin)
+    raw = widen_integers(raw, segments.keywords)
     wrong_order = byte_order_finding(path, parameters, raw)
     if wrong_order is not None:
         raise InputError([wrong_order])
     channels, doubled = _unique_names(path, parameters)
-    spillover, spill_problems = read_spillover(path, segments.keywords, channels)
+    spillover, spill_problems = read_spillover(
+        path, segments.keywords, channels, [p.marker for p in parameters]
+    )
     step, step_problems = _time_step(path, segments.keywords)
     problems += [*doubled, *spill_problems, *step_problems]
-    problems += _remarks(path, segments.keywords, parameters, raw)
+    problems += _remarks(path, segments.keywords, parameters, raw, data_set)
     return FlowSample(
         path.name,
         segments.version,
@@ -96,6 +109,15 @@ def _file_content(path: Path) -> memoryview:
         raise unreadable(path, f"a readable file ({fault.strerror})") from None
     content.flags.writeable = False
     return content.data
+
+
+def _next_data_set(path: Path, content: memoryview, segments: Segments, number: int) -> memoryview:
+    """The rest of the file from the data set that $NEXTDATA points to, counted from this one."""
+    offset = whole_keyword(path, segments.keywords, "$NEXTDATA", "0")
+    if not 0 < offset < len(content):
+        found = segments.keywords.get("$NEXTDATA", "none")
+        raise unreadable(path, f"data set {number}: $NEXTDATA inside the file", found=found)
+    return content[offset:]
 
 
 def channel_index(sample: FlowSample, name: str) -> int:
@@ -180,13 +202,15 @@ def _remarks(
     keywords: Mapping[str, str],
     parameters: list[Parameter],
     raw: NDArray[np.void],
+    data_set: int,
 ) -> list[Problem]:
     remarks: list[tuple[str, str, str, str | None]] = []
     if raw.size == 0:
         remarks.append(("at least one event", "0 events", "acquire or export again", None))
     if keywords.get("$NEXTDATA", "0").strip() not in ("", "0"):
-        found = "a second data set"
-        remarks.append(("one data set; only the first was read", found, "split the file", None))
+        expected = f"one data set; data set {data_set} was read"
+        remedy = f"choose the next one with data_set = {data_set + 1}"
+        remarks.append((expected, "another data set behind it", remedy, None))
     floats = [parameter for parameter in parameters if parameter.kind != "I"]
     finite = _all_finite(raw)
     for parameter in floats:

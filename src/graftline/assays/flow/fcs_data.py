@@ -105,7 +105,7 @@ def _parameter(path: Path, keywords: Mapping[str, str], n: int) -> Parameter:
 def event_type(
     path: Path, keywords: Mapping[str, str], parameters: list[Parameter]
 ) -> "np.dtype[np.void]":
-    """Layout of one event in the file.
+    """Layout of one event in the file; integers of 3, 5, 6 or 7 bytes are fields of bytes.
 
     Raises
     ------
@@ -119,15 +119,37 @@ def event_type(
     if order not in _LITTLE + _BIG:
         raise unreadable(path, "byte order 1,2,3,4 or 4,3,2,1 in $BYTEORD", found=order or "none")
     mark = "<" if order in _LITTLE else ">"
-    fields = []
+    fields: list[tuple[str, str]] = []
     for parameter in parameters:
         size = {"F": 32, "D": 64}.get(parameter.kind, parameter.bits)
-        if parameter.kind not in ("I", "F", "D") or size not in (8, 16, 32, 64):
+        if parameter.kind not in ("I", "F", "D") or size not in range(8, 65, 8):
             found = f"{parameter.kind} with {parameter.bits} bits in parameter {parameter.number}"
-            raise unreadable(path, "data of type I, F or D in 8, 16, 32 or 64 bits", found=found)
+            raise unreadable(path, "data of type I, F or D in 8, 16 ... 64 bits", found=found)
         code = "u" if parameter.kind == "I" else "f"
-        fields.append((f"p{parameter.number}", f"{mark}{code}{size // 8}"))
+        whole = size in (8, 16, 32, 64)
+        kind = f"{mark}{code}{size // 8}" if whole else f"({size // 8},)u1"
+        fields.append((f"p{parameter.number}", kind))
     return np.dtype(fields)
+
+
+def widen_integers(events: NDArray[np.void], keywords: Mapping[str, str]) -> NDArray[np.void]:
+    """Events whose fields of bytes are 64-bit integers; the same events where there are none."""
+    fields = events.dtype.fields or {}
+    odd = {name for name, field in fields.items() if field[0].subdtype is not None}
+    if not odd:
+        return events
+    little = keywords["$BYTEORD"].replace(" ", "") in _LITTLE
+    wide: NDArray[np.void] = np.zeros(
+        events.size, [(name, "<u8" if name in odd else field[0]) for name, field in fields.items()]
+    )
+    for name in fields:
+        if name not in odd:
+            wide[name] = events[name]
+            continue
+        columns = events[name].T if little else events[name].T[::-1]
+        for place, column in enumerate(columns):
+            wide[name] |= column.astype(np.uint64) << np.uint64(8 * place)
+    return wide
 
 
 def locate_data(
@@ -149,14 +171,16 @@ def locate_data(
         begin = whole_keyword(path, keywords, "$BEGINDATA", "0")
         stated["TEXT"] = (begin, whole_keyword(path, keywords, "$ENDDATA", "0"))
     usable = {place: (b, e) for place, (b, e) in stated.items() if b > 0 and e >= b - 1}
-    total = whole_keyword(path, keywords, "$TOT", "0") if "$TOT" in keywords else None
-    if total == 0 or (total is None and not usable):
+    # A writer that was stopped leaves $TOT at 0 before complete DATA.
+    total = whole_keyword(path, keywords, "$TOT", "0")
+    if not total and not any(e - b + 1 >= event_bytes for b, e in usable.values()):
         return 0, 0, []
     if not usable:
         raise unreadable(path, "the place of DATA in HEADER or TEXT", found=str(stated))
-    if total is None:
-        begin, end = next(iter(usable.values()))
-        total = (end - begin + 1) // event_bytes
+    uncounted = []
+    if not total:
+        total = max((e - b + 1) // event_bytes for b, e in usable.values())
+        uncounted = [(f"the number of events in $TOT; DATA has room for {total}", "none")]
     needed = total * event_bytes
     excess = {place: e - b + 1 - needed for place, (b, e) in usable.items()}
     # One byte late is a known defect; a wrong begin shows in a length far from the need.
@@ -169,13 +193,16 @@ def locate_data(
     if excess[place] < 0:
         found = f"room for {(needed + excess[place]) // event_bytes}"
         raise unreadable(path, f"DATA for $TOT = {total} events", found=found)
-    return begin, total, _offset_findings(path, usable, place, excess[place])
+    return begin, total, _offset_findings(path, usable, place, excess[place], uncounted)
 
 
 def _offset_findings(
-    path: Path, usable: dict[str, tuple[int, int]], place: str, excess: int
+    path: Path,
+    usable: dict[str, tuple[int, int]],
+    place: str,
+    excess: int,
+    findings: list[tuple[str, str]],
 ) -> list[Problem]:
-    findings = []
     if len(set(usable.values())) > 1:
         text = "; ".join(f"{name} {b}-{e}" for name, (b, e) in usable.items())
         expected = f"the same place of DATA in HEADER and TEXT; {place} fits $TOT and was used"

@@ -61,7 +61,7 @@ def _supplement(path: Path, content: memoryview, keywords: Mapping[str, str]) ->
     # Many writers repeat the primary TEXT's offsets here, or point to a byte of padding.
     if begin < _HEADER_BYTES or end <= begin + 1 or end >= len(content):
         return {}
-    return _pairs(_split_escaped(*_body(bytes(content[begin : end + 1])))) or {}
+    return _pairs(*_body(bytes(content[begin : end + 1])))
 
 
 def _body(segment: bytes) -> tuple[str, str]:
@@ -69,42 +69,44 @@ def _body(segment: bytes) -> tuple[str, str]:
         text = segment.decode("utf-8")
     except UnicodeDecodeError:
         text = segment.decode("latin-1")
-    return text[1:].rstrip("\x00 \r\n"), text[0]
+    delimiter = text[0]
+    body = text[1:].rstrip("\x00 \r\n".replace(delimiter, ""))
+    return body if body.endswith(delimiter) else body + delimiter, delimiter
 
 
 def _keywords(path: Path, segment: bytes) -> dict[str, str]:
     body, delimiter = _body(segment)
-    readings = [_pairs(_split_escaped(body, delimiter))]
-    if delimiter * 2 in body:
-        # The standard doubles a delimiter inside a value and forbids empty values; CellQuest
-        # leaves values empty. The reading that names more parameters is the right one.
-        readings.append(_pairs(body.removesuffix(delimiter).split(delimiter)))
-    best = max((r for r in readings if r is not None), key=_named, default={})
-    if "$PAR" not in best:
+    keywords = _pairs(body, delimiter)
+    if "$PAR" not in keywords:
         raise unreadable(path, "keywords and values in TEXT, $PAR among them", found=body[:40])
-    return best
+    return keywords
 
 
-def _named(keywords: Mapping[str, str]) -> int:
-    return sum(re.fullmatch(r"\$P\d+[NBRE]", name) is not None for name in keywords)
+def _pairs(body: str, delimiter: str) -> dict[str, str]:
+    """Keywords in capitals and their values.
+
+    The standard doubles a delimiter inside a value and forbids empty values; CellQuest and others
+    leave values empty, which doubles the delimiter too. No keyword holds a delimiter: where one
+    seems to, empty values stand before it.
+    """
+    tokens = _split_escaped(body, delimiter)
+    if len(tokens) % 2:
+        tokens = [*tokens, ""] if tokens[-1].startswith("$") else tokens[:-1]
+    pairs: dict[str, str] = {}
+    for token, value in zip(tokens[::2], tokens[1::2], strict=True):
+        *empty, name = token.split(delimiter)
+        if empty and not name:
+            name, value = empty.pop(), delimiter + value
+        pairs |= {key.strip().upper(): "" for key in empty}
+        pairs[name.strip().upper()] = value
+    return pairs
 
 
 def _split_escaped(body: str, delimiter: str) -> list[str]:
     mark = re.escape(delimiter)
     # A doubled delimiter is one inside a token; read from the left, as the standard does.
-    tokens: list[str] = re.findall(
-        f"((?:[^{mark}]|{mark}{mark})*){mark}", body.rstrip(delimiter) + delimiter
-    )
+    tokens: list[str] = re.findall(f"((?:[^{mark}]|{mark}{mark})*){mark}", body)
     return [token.replace(delimiter * 2, delimiter) for token in tokens]
-
-
-def _pairs(tokens: list[str]) -> dict[str, str] | None:
-    if not tokens:
-        return None
-    if len(tokens) % 2:
-        tokens = [*tokens, ""] if tokens[-1].startswith("$") else tokens[:-1]
-    names = [name.strip().upper() for name in tokens[::2]]
-    return dict(zip(names, tokens[1::2], strict=True))
 
 
 def unreadable(path: Path, expected: str, *, found: str | None = None) -> InputError:

@@ -23,7 +23,10 @@ class Spillover:
 
 
 def read_spillover(
-    path: Path, keywords: Mapping[str, str], channels: Sequence[str]
+    path: Path,
+    keywords: Mapping[str, str],
+    channels: Sequence[str],
+    markers: Sequence[str] = (),
 ) -> tuple[Spillover | None, list[Problem]]:
     """The matrix of an FCS file under any of its keyword spellings, None if it has none.
 
@@ -34,7 +37,7 @@ def read_spillover(
         text = keywords.get(keyword, "").strip()
         if not text:
             continue
-        found = _parse(text, channels)
+        found = _parse(text, channels, markers)
         if isinstance(found, Spillover):
             return found, problems
         problems.append(
@@ -50,14 +53,14 @@ def read_spillover(
     return None, problems
 
 
-def _parse(text: str, channels: Sequence[str]) -> Spillover | str:
+def _parse(text: str, channels: Sequence[str], markers: Sequence[str]) -> Spillover | str:
     tokens = [token.strip() for token in text.replace("\t", ",").split(",")]
     if not (tokens[0].isascii() and tokens[0].isdigit()):
         return "the number of detectors comes first"
     n = int(tokens[0])
     if n < 1 or len(tokens) < 1 + n + n * n:
         return f"{n} detectors need {n} names and {n * n} numbers"
-    names = [_channel(name, channels) for name in tokens[1 : n + 1]]
+    names = [_channel(name, channels, markers) for name in tokens[1 : n + 1]]
     try:
         matrix = np.array([float(t) for t in tokens[n + 1 : n + 1 + n * n]]).reshape(n, n)
     except ValueError:
@@ -69,10 +72,12 @@ def _parse(text: str, channels: Sequence[str]) -> Spillover | str:
     return fault or Spillover(tuple(names), matrix)
 
 
-def _channel(name: str, channels: Sequence[str]) -> str:
-    """The channel meant: by name, by parameter number, or by name in other letter case."""
+def _channel(name: str, channels: Sequence[str], markers: Sequence[str]) -> str:
+    """The channel meant: by name, marker ($PnS), parameter number, or name in other case."""
     if name in channels:
         return name
+    if list(markers).count(name) == 1:
+        return channels[list(markers).index(name)]
     if name.isascii() and name.isdigit() and 0 < int(name) <= len(channels):
         return channels[int(name) - 1]
     return next((c for c in channels if c.upper() == name.upper()), name)
