@@ -134,15 +134,13 @@ def event_type(
 
 def widen_integers(events: NDArray[np.void], keywords: Mapping[str, str]) -> NDArray[np.void]:
     """Events whose fields of bytes are 64-bit integers; the same events where there are none."""
-    fields = events.dtype.fields or {}
-    odd = {name for name, field in fields.items() if field[0].subdtype is not None}
+    types = {name: events.dtype[name] for name in events.dtype.names or ()}
+    odd = {name for name, type_ in types.items() if type_.subdtype is not None}
     if not odd:
         return events
     little = keywords["$BYTEORD"].replace(" ", "") in _LITTLE
-    wide: NDArray[np.void] = np.zeros(
-        events.size, [(name, "<u8" if name in odd else field[0]) for name, field in fields.items()]
-    )
-    for name in fields:
+    wide = np.zeros(events.size, [(n, "<u8" if n in odd else t) for n, t in types.items()])
+    for name in types:
         if name not in odd:
             wide[name] = events[name]
             continue
