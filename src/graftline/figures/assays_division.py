@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from graftline.assays.mlr import Floats, GenerationFit, UndividedPeak
+from graftline.assays.generations import Floats, GenerationFit, UndividedPeak
 from graftline.figures.theme import (
     BLACK,
     BLUE,
@@ -39,14 +39,15 @@ def draw_cfse(
         )
         axes.step(2 ** edges[:-1], counts[0], where="post", color=BLACK, label="stimulated")
         grid = np.linspace(low, high, 600)
-        for i, cells in enumerate(fit.cells):
-            z = (grid - np.log2(undivided.intensity) + i) / fit.width
-            curve = cells / 16 * np.exp(-0.5 * z**2) / (fit.width * np.sqrt(2 * np.pi))
+        for i, (cells, peak) in enumerate(zip(fit.cells, fit.peaks, strict=True)):
+            width = fit.width if i == 0 else fit.divided_width
+            z = (grid - np.log2(peak)) / width
+            curve = cells / 16 * np.exp(-0.5 * z**2) / (width * np.sqrt(2 * np.pi))
             if cells >= 1:
                 axes.plot(2**grid, curve, color=BLUE, linewidth=0.7)
                 axes.annotate(
                     str(i),
-                    (undivided.intensity / 2**i, curve.max()),
+                    (peak, curve.max()),
                     ha="center",
                     va="bottom",
                     fontsize=6.5,
