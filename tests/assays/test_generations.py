@@ -61,6 +61,9 @@ def test_known_generations_are_found_or_doubted(scene, events, width, undivided)
     dark = estimate_autofluorescence(well, peak)
     fit = fit_generations(well, peak, autofluorescence=dark)
     truth, found, error = division_indices(cells), judged_indices(fit), division_errors(fit)
+    if "not_resolved" in fit_flags(fit):
+        assert width * (factor or 1) > 0.4
+        return
     # within five percent or three (four) standard errors of counting, whichever is more
     assert found.division_index == pytest.approx(
         truth.division_index, rel=0.05, abs=3 * error.division_index

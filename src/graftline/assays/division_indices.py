@@ -49,7 +49,7 @@ def division_indices(cells: Sequence[float] | Floats) -> DivisionIndices:
 def division_errors(fit: GenerationFit) -> DivisionIndices:
     """Standard error of every index of a fit, by the delta method; NaN where undefined."""
     n = fit.cells
-    half: Floats = 0.5 ** np.arange(n.size)
+    half: Floats = np.exp2(-np.arange(n.size, dtype=np.float64))
     divided: Floats = np.minimum(np.arange(n.size), 1.0)
     generation: Floats = np.arange(n.size, dtype=np.float64)
     index = division_indices(n)
