@@ -5,7 +5,13 @@ from datetime import date
 import pytest
 
 from graftline.problems import ProtocolError, Severity
-from graftline.protocol import parse_protocol, read_trial_protocol, shipped_protocol
+from graftline.protocol import (
+    find_protocol,
+    parse_protocol,
+    protocol_text,
+    read_trial_protocol,
+    shipped_protocol,
+)
 from graftline.protocol.strategy import Endpoint
 
 
@@ -137,3 +143,44 @@ def test_protocols_cannot_be_changed_in_place():
     endpoint = Endpoint(title="x", source="graftline")
     with pytest.raises(ValueError, match="frozen"):
         endpoint.origin = "hspc"  # type: ignore[misc]  # that is what is tested
+
+
+OWN = """selection = "all_enrolled"
+selection_source = "own trial"  # a [note] in brackets
+
+[trial]
+protocol = "all-in-one-2024"
+title = "Ours"
+data_cut_day = 400.0
+
+[graft]
+window_days = [20, 40]
+"""
+
+
+def test_a_protocol_is_found_by_name_by_file_and_by_folder(tmp_path):
+    path = written(tmp_path, OWN)
+    assert find_protocol("ns7car") == shipped_protocol("ns7car")
+    assert find_protocol(str(path)).graft.window_days == (20, 40)
+    assert find_protocol(str(tmp_path)) == find_protocol(str(path))
+
+
+@pytest.mark.parametrize("name", ["all-in-one-2023", "no-folder/protocol.toml"])
+def test_a_protocol_that_is_nowhere_is_an_error(name):
+    with pytest.raises(ProtocolError):
+        find_protocol(name)
+
+
+# law: a written protocol says what the one it came from says, under its own [trial]
+@pytest.mark.parametrize("own", [OWN, None])
+def test_a_protocol_written_again_is_the_same_protocol(tmp_path, own):
+    name = "universal-cd7" if own is None else str(written(tmp_path, own))
+    text = protocol_text(name, trial={"title": 'A "new" one', "simulated": True})
+    (tmp_path / "again").mkdir()
+    again = tmp_path / "again" / "protocol.toml"
+    again.write_text(text, encoding="utf-8")
+    protocol, settings = read_trial_protocol(again)
+    assert protocol == find_protocol(name)
+    assert settings.title == 'A "new" one'
+    assert settings.simulated
+    assert settings.data_cut_day is None

@@ -2,7 +2,9 @@
 
 from graftline.protocol.read import (
     TrialSettings,
+    find_protocol,
     parse_protocol,
+    protocol_text,
     read_trial_protocol,
     shipped_protocol,
     shipped_protocol_text,
@@ -34,7 +36,9 @@ __all__ = [
     "StoppingRule",
     "TrialSettings",
     "Visit",
+    "find_protocol",
     "parse_protocol",
+    "protocol_text",
     "read_trial_protocol",
     "shipped_protocol",
     "shipped_protocol_text",

@@ -1,5 +1,7 @@
 """Reading protocol files: the strategies that ship, and a trial's own ``protocol.toml``."""
 
+import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ from graftline.problems import Problem, ProtocolError, Severity
 from graftline.protocol.strategy import Protocol
 
 _SHIPPED = files("graftline.protocol") / "strategies"
+# from the heading [trial] to the next heading or the end
+_TRIAL_TABLE = re.compile(r"^\[trial\].*?(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
 _TRIAL_KEYS = {"name", "title", "protocol", "data_cut", "data_cut_day", "simulated", "decimal"}
 
 
@@ -51,6 +55,52 @@ def shipped_protocol_text(name: str) -> str:
     if name not in shipped_protocols():
         raise unknown_name("protocol", name, shipped_protocols())
     return (_SHIPPED / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def find_protocol(name_or_file: str) -> Protocol:
+    """A strategy by the name it ships under, or from a file or trial folder of one's own.
+
+    Parameters
+    ----------
+    name_or_file : str
+        A name such as ``all-in-one-2024``, a TOML file as in a trial folder, or the folder.
+
+    Raises
+    ------
+    ProtocolError
+        Neither a shipped name nor a readable protocol file.
+    """
+    path = Path(name_or_file)
+    if name_or_file in shipped_protocols():
+        return shipped_protocol(name_or_file)
+    if path.is_dir():
+        path = path / "protocol.toml"
+    if path.suffix == ".toml" or path.is_file():
+        return read_trial_protocol(path)[0]
+    raise unknown_name("protocol", name_or_file, shipped_protocols())
+
+
+def protocol_text(name_or_file: str, *, trial: Mapping[str, str | bool]) -> str:
+    """A ``protocol.toml`` that follows the strategy, with a ``[trial]`` of its own.
+
+    What a file of one's own says stays as written; of its ``[trial]`` only the strategy it builds
+    on is kept.
+
+    Parameters
+    ----------
+    name_or_file : str
+        As for `find_protocol`.
+    trial : mapping of key to value
+        Further keys of ``[trial]``, such as ``title`` and ``simulated``.
+    """
+    path, body, base = Path(name_or_file), "", name_or_file
+    if name_or_file not in shipped_protocols():
+        path = path / "protocol.toml" if path.is_dir() else path
+        base = _load(path).get("trial", {}).get("protocol", "")
+        body = _TRIAL_TABLE.sub("", path.read_text(encoding="utf-8-sig")).strip() + "\n\n"
+    keys = {**({"protocol": base} if base else {}), **trial}
+    lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in keys.items())
+    return body.lstrip() + "[trial]\n" + "\n".join(lines) + "\n"
 
 
 def unknown_name(column: str, found: str, known: Iterable[str]) -> ProtocolError:
