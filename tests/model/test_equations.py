@@ -62,9 +62,10 @@ def test_worked_example_of_feedback():
 
 
 def test_treatments_reach_their_terms():
-    # design: steroids and prophylaxis leave 0.3 of alloreactivity, prophylaxis 0.7 of T growth,
-    # steroids 0.3 of IL-6 production; tocilizumab blocks inflammation; G-CSF kN x 1.6, Fmax x 1.5:
-    # with an empty blood 4000**0.17 = 4.0959 takes the place of 3
+    # design: steroids and prophylaxis leave 0.3 of alloreactivity, prophylaxis 0.7 of T growth
+    # (docs/simulate.md: and 0.3 of CAR-T expansion), steroids 0.3 of IL-6 production; tocilizumab
+    # blocks inflammation; G-CSF kN x 1.6, Fmax x 1.5: with an empty blood 4000**0.17 = 4.0959
+    # takes the place of 3
     values = {"TD7": 50.0, "TA": 5.0, "CE": 50.0, "LP": 10.0, "I": 300.0, "SR": 0.2}
     s, p = one_patient(**values)
     plain = rate_terms(s, p)
@@ -77,6 +78,7 @@ def test_treatments_reach_their_terms():
     prophylaxis = rate_terms(s, p)
     assert prophylaxis["TA"]["activation"] / plain["TA"]["activation"] == pytest.approx(0.3)
     assert prophylaxis["TA"]["growth"] / plain["TA"]["growth"] == pytest.approx(0.21)
+    assert prophylaxis["CE"]["expansion"] / plain["CE"]["expansion"] == pytest.approx(0.3)
     assert prophylaxis["TD7"]["growth"] / plain["TD7"]["growth"] == pytest.approx(0.7)
     p.prophylaxis, p.gcsf = 0.0, 1.0
     gcsf = rate_terms(s, p)
@@ -99,6 +101,36 @@ def test_autologous_car_t_leave_the_recipient_alone():
     assert terms["TR0"]["donor_attack"] == 0.0
     assert terms["TD0"]["product"] == 0.0
     assert terms["TR7"]["car_t"] < 0.0  # CD7 is killed whoever the cells are from
+
+
+def test_worked_example_of_the_attack_on_recipient_t_cells():
+    # worked, donor-derived (aC = aD = 1), as published: k0 (C + TD0)/(K0 + C + TD0)
+    # = 0.2*120/200 = 0.12 of TR0 50; autologous: 0.2*20/100 = 0.04, the T cells of the graft alone;
+    # earlier donor (0.2 for both): 0.2*24/104 = 0.0461538
+    s, p = one_patient(CE=100.0, TD0=20.0, TR0=50.0)
+    for own, other, loss in ((1.0, 1.0, 6.0), (0.0, 1.0, 2.0), (0.2, 0.2, 2.307692)):
+        p.aC, p.aD = own, other
+        assert rate_terms(s, p)["TR0"]["donor_attack"][0] == pytest.approx(-loss)
+
+
+def test_conditioning_kills_t_cells_of_any_origin_and_spares_the_graft():
+    # design: conditioning is a kill of host blood and marrow; T cells do not differ by origin
+    pools = dict.fromkeys(("CE", "CM", "TR7", "TR0", "TD7", "TD0", "TA"), 10.0)
+    s, p = one_patient(K=0.5, SD=0.1, **pools)
+    terms = rate_terms(s, p)
+    for pool in pools:
+        assert terms[pool]["conditioning"][0] == pytest.approx(-13.8 * 0.5 * 10.0)
+    assert "conditioning" not in terms["SD"]
+
+
+def test_depletion_purges_alloreactive_cells_only():
+    s, p = one_patient(TD7=50.0)
+    plain = rate_terms(s, p)
+    p.depletion = 1.0
+    depleted = rate_terms(s, p)
+    share = depleted["TA"]["activation"] / plain["TA"]["activation"]
+    assert share[0] == pytest.approx(p.depletion_left[0])
+    assert depleted["TD7"]["growth"] == plain["TD7"]["growth"]
 
 
 def test_threshold_is_half_on_the_line():

@@ -130,19 +130,25 @@ def drug_terms(s: Any, a: Any, p: Any) -> Terms:
 
 
 def car_t_terms(s: Any, a: Any, p: Any) -> Terms:
-    """CAR-T cells: settling, expansion on antigen and IL-15, contraction, memory, rejection."""
+    """CAR-T cells: settling, expansion on antigen and IL-15, contraction, memory, rejection.
+
+    Conditioning kills them like other T cells, and GVHD prophylaxis (a block of T-cell activation)
+    slows their expansion: neither is part of the all-in-one strategy.
+    """
     rejected = p.aC * p.khvg * a.host_rejects
+    calm = 1.0 - (1.0 - p.prophylaxis_left) * p.prophylaxis
     recall = p.rE * a.antigen_drive * s.CM
     return {
         "CP": {"settling": -p.kD * s.CP},
         "CE": {
             "settling": p.fE * p.kD * s.CP,
-            "expansion": p.rhoE * a.antigen_drive * a.il15 * a.density * s.CE,
+            "expansion": p.rhoE * calm * a.antigen_drive * a.il15 * a.density * s.CE,
             "recall": recall,
             "contraction": -p.dE * (1.0 - a.antigen_drive) * s.CE,
             "memory": -p.kEM * s.CE,
             "rejection": -rejected * s.CE,
             "chemotherapy": -a.chemo_t * s.CE,
+            "conditioning": -p.sKH * s.K * s.CE,
         },
         "CM": {
             "memory": p.kEM * s.CE,
@@ -150,13 +156,20 @@ def car_t_terms(s: Any, a: Any, p: Any) -> Terms:
             "death": -p.dM * s.CM,
             "rejection": -rejected * s.CM,
             "chemotherapy": -a.chemo_t * s.CM,
+            "conditioning": -p.sKH * s.K * s.CM,
         },
     }
 
 
 def recipient_t_terms(s: Any, a: Any, p: Any) -> Terms:
-    """Recipient T cells: regrowth, drugs, CAR-T killing of CD7+ cells, attack by donor cells."""
-    donor_attack = a.car + s.TD0
+    """Recipient T cells: regrowth, drugs, CAR-T killing of CD7+ cells, attack by donor cells.
+
+    As published, the attack on recipient CD7- T cells is ``aC k0 (C + TD0) / (K0 + C + TD0)``: with
+    an autologous product (aC = 0) even the T cells of a later graft would spare the recipient. Here
+    each attacker has its own switch, ``k0 (aC C + aD TD0) / (K0 + aC C + aD TD0)``: aC for the
+    CAR-T, aD for the other donor T cells. For a donor-derived product (both 1) they are the same.
+    """
+    attackers = p.aC * a.car + p.aD * s.TD0
     return {
         "TR7": {
             "growth": p.r7 * a.growth_room * s.TR7,
@@ -169,18 +182,23 @@ def recipient_t_terms(s: Any, a: Any, p: Any) -> Terms:
             "growth": p.r0 * a.growth_room * s.TR0,
             "chemotherapy": -a.chemo_t * s.TR0,
             "silencing": p.eps * s.TR7,
-            "donor_attack": -p.aC * p.k0 * donor_attack / (p.K0 + donor_attack) * s.TR0,
+            "donor_attack": -p.k0 * attackers / (p.K0 + attackers) * s.TR0,
             "conditioning": -p.sKH * s.K * s.TR0,
         },
     }
 
 
 def donor_t_terms(s: Any, a: Any, p: Any) -> Terms:
-    """Donor T cells from product, graft and donor marrow; alloreactive cells and tissue damage."""
+    """Donor T cells from product, graft and donor marrow; alloreactive cells and tissue damage.
+
+    ``depletion`` purges the graft of alloreactive cells in vivo, as conventional HSCT does. Without
+    it, and without CAR-T that hold CD7+ donor cells down, nearly everybody has severe GVHD.
+    """
     calm = (1.0 - (1.0 - p.steroid_left) * p.steroid) * (
         1.0 - (1.0 - p.prophylaxis_left) * p.prophylaxis
     )
-    activation = p.aA * calm * p.fal * s.TD7
+    purged = 1.0 - (1.0 - p.depletion_left) * p.depletion
+    activation = p.aA * calm * purged * p.fal * s.TD7
     passengers = p.aC * p.fE * p.kD * (1.0 - p.ptr) / p.ptr
     return {
         "TD7": {
@@ -189,6 +207,7 @@ def donor_t_terms(s: Any, a: Any, p: Any) -> Terms:
             "car_t": -a.kill_cd7 * s.TD7,
             "silencing": -p.eps * s.TD7,
             "activation": -activation,
+            "conditioning": -p.sKH * s.K * s.TD7,
             "thymus": p.th7 * s.SD * a.growth_room,
         },
         "TD0": {
@@ -198,6 +217,7 @@ def donor_t_terms(s: Any, a: Any, p: Any) -> Terms:
             "thymus": p.th0 * s.SD * a.growth_room,
             "product": passengers * s.CP,
             "rejection": -p.khvg * a.host_rejects * s.TD0,
+            "conditioning": -p.sKH * s.K * s.TD0,
         },
         "TA": {
             "activation": activation,
@@ -206,6 +226,7 @@ def donor_t_terms(s: Any, a: Any, p: Any) -> Terms:
             "death": -p.dA * s.TA,
             "car_t": -p.phi7 * a.kill_cd7 * s.TA,
             "chemotherapy": -a.chemo_t * s.TA,
+            "conditioning": -p.sKH * s.K * s.TA,
         },
         "G": {"damage": p.kG * s.TA, "healing": -p.dG * s.G},
     }
@@ -260,13 +281,21 @@ def blood_terms(s: Any, a: Any, p: Any) -> Terms:
     terms: Terms = {}
     for stem, one, two, count in (("SR", "NR1", "NR2", "NR"), ("SD", "ND1", "ND2", "ND")):
         first, second = getattr(s, one), getattr(s, two)
-        terms[one] = {"inflow": k_n * getattr(s, stem) * a.feedback_n, "outflow": -k_n * first}
+        terms[one] = {
+            "inflow": k_n * getattr(s, stem) * a.feedback_n,
+            "outflow": -k_n * first,
+            "conditioning": -p.sKM * s.K * first,
+        }
         terms[two] = {"inflow": k_n * first, "outflow": -k_n * second}
         terms[count] = {
             "inflow": k_n * p.ANC0 * second,
             "outflow": -k_n * getattr(s, count),
         }
-    terms["M1"] = {"inflow": p.kM * (s.SR + s.SD) * a.feedback_p, "outflow": -p.kM * s.M1}
+    terms["M1"] = {
+        "inflow": p.kM * (s.SR + s.SD) * a.feedback_p,
+        "outflow": -p.kM * s.M1,
+        "conditioning": -p.sKM * s.K * s.M1,
+    }
     terms["M2"] = {"inflow": p.kM * s.M1, "outflow": -p.kM * s.M2}
     terms["P"] = {
         "inflow": p.kP * p.P0 * s.M2,

@@ -18,19 +18,21 @@ from graftline.model.solver import Doses
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Product = Literal["donor", "universal", "autologous", "earlier_donor"]
-Treatment = Literal["steroid", "prophylaxis", "gcsf", "relapsed"]
+Treatment = Literal["steroid", "prophylaxis", "depletion", "gcsf", "relapsed"]
 
 BLOOD_ML_PER_KG = 70.0
 LEUKAEMIA_OF_FULL_MARROW_1E9 = 900.0
 _UL_PER_ML = 1000.0
 _CELLS = 1e9
 
-# (attack on the recipient, attack on the graft): cells of the graft's donor leave the graft alone
-PRODUCT_SWITCHES: Mapping[Product, tuple[float, float]] = {
-    "donor": (1.0, 0.0),
-    "universal": (0.5, 0.1),
-    "autologous": (0.0, 0.0),
-    "earlier_donor": (0.2, 0.0),
+# attack of the CAR-T on the recipient (aC) and on the graft (aG: cells of the graft's donor leave
+# it alone), and of the graft's T cells on the recipient (aD: little is foreign to them where the
+# recipient's pools came from the same donor years before)
+PRODUCT_SWITCHES: Mapping[Product, Mapping[str, float]] = {
+    "donor": {"aC": 1.0, "aG": 0.0, "aD": 1.0},
+    "universal": {"aC": 0.5, "aG": 0.1, "aD": 1.0},
+    "autologous": {"aC": 0.0, "aG": 0.0, "aD": 1.0},
+    "earlier_donor": {"aC": 0.2, "aG": 0.0, "aD": 0.2},
 }
 
 
@@ -135,7 +137,8 @@ def conditioning(
 ) -> Doses:
     """Conditioning before a conventional graft, in equal parts over days -6 to -2.
 
-    Intensity 1 is myeloablative: about 3 logs of recipient stem cells (assumed).
+    Intensity 1 is myeloablative: about 4 logs of recipient stem cells, 3 of all T cells and CAR-T,
+    2 of leukaemia (assumed).
     """
     share = np.asarray(intensity, dtype=np.float64) / len(days_before)
     day = np.asarray(graft_day, dtype=np.float64)
@@ -179,8 +182,10 @@ def set_treatment(
     """Parameters with a treatment on (1), off (0) or tapered for these patients.
 
     Steroids leave 30 % of alloreactive activation, growth and IL-6 production; prophylaxis leaves
-    30 % of alloreactivity and 70 % of T-cell growth; G-CSF speeds and raises granulopoiesis (all
-    assumed). ``relapsed`` starts the hazard of death after relapse.
+    30 % of alloreactivity and of antigen-driven CAR-T growth, and 70 % of T-cell growth;
+    ``depletion`` (antithymocyte globulin or cyclophosphamide after a conventional graft) leaves 2 %
+    of alloreactive activation for good; G-CSF speeds and raises granulopoiesis (all assumed).
+    ``relapsed`` starts the hazard of death after relapse.
     """
     changed = parameters.copy()
     column(changed, treatment)[patients] = amount
@@ -198,9 +203,8 @@ def set_product(parameters: Floats, products: Sequence[Product]) -> Floats:
     if unknown:
         raise ValueError(f"products {unknown}: expected one of {sorted(PRODUCT_SWITCHES)}")
     changed = parameters.copy()
-    switches = np.array([PRODUCT_SWITCHES[product] for product in products]).reshape(-1, 2)
-    column(changed, "aC")[:] = switches[:, 0]
-    column(changed, "aG")[:] = switches[:, 1]
+    for name in ("aC", "aG", "aD"):
+        column(changed, name)[:] = [PRODUCT_SWITCHES[product][name] for product in products]
     return changed
 
 

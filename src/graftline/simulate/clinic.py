@@ -456,6 +456,8 @@ def _infuse(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int) ->
     cd3 = table["cd3_1e8_per_kg"].to_numpy()[grafted] * 1e8
     _add(ward, graft_infusion(grafted, _body(case, grafted), float(day), cd34, cd3))
     ward.hsct_day[grafted] = day
+    if case.plan.conditioning:
+        column(ward.parameters, "depletion")[grafted] = 1.0
 
 
 def _dose_per_kg(case: Case) -> Floats:

@@ -96,7 +96,10 @@ def plan_of(
         "graft.gvhd_prophylaxis" in protocol.not_stated
     )
     if conventional or conditioned:
-        assumed.append("conditioning: myeloablative, 3 logs of recipient stem cells and T cells")
+        assumed.append(
+            "conditioning: myeloablative, 4 logs of recipient stem cells, 3 of T cells and CAR-T; "
+            "in-vivo T-cell depletion leaves 2 % of the graft's alloreactivity"
+        )
     if protected:
         assumed.append(
             "GVHD prophylaxis to day 90 after HSCT, halved to day 180: alloreactivity to 30 %, "
