@@ -1,7 +1,7 @@
 """Rows of a repertoire file into clones: locus, productive filter, clone key, summed counts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -29,7 +29,8 @@ class Clones:
     ``clones`` has ``sample``, the columns of the key and ``count``, sorted by sample, falling
     count and key. ``tally`` has one row per ``sample, locus, locus_conflict, status`` with ``rows,
     reads, clones``; status is ``kept``, ``non_productive``, ``stop_in_cdr3`` (flagged productive
-    with a stop or frame shift in the amino acids), ``no_cdr3`` or ``other_locus``.
+    with a stop or frame shift in the amino acids), ``no_cdr3`` or ``other_locus``. ``counted`` says
+    which files were counted by which column.
     """
 
     key: CloneKey
@@ -37,6 +38,7 @@ class Clones:
     clones: pl.DataFrame
     tally: pl.DataFrame
     problems: tuple[Problem, ...]
+    counted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def group_clones(
@@ -165,6 +167,7 @@ def read_clones(
     productive: Literal["only", "all"] = "only",
     sample: str | None = None,
     count_column: str | None = None,
+    dialect: str | None = None,
 ) -> Clones:
     """Clones of one file or several: one locus, productive rows, counts summed over the key.
 
@@ -178,7 +181,7 @@ def read_clones(
         Rows of other loci are left out and counted. None takes all, if the file has only one.
     productive : {"only", "all"}
         Whether out-of-frame rows and rows with stops are left out.
-    sample, count_column : str, optional
+    sample, count_column, dialect : str, optional
         As in `scan_rearrangements`.
 
     Raises
@@ -189,14 +192,19 @@ def read_clones(
     paths = [path] if isinstance(path, str | Path) else list(path)
     parts: list[tuple[pl.DataFrame, pl.DataFrame, tuple[Problem, ...]]] = []
     errors: list[Problem] = []
+    counted: dict[str, tuple[str, ...]] = {}
     for one in paths:
         try:
-            scanned = scan_rearrangements(one, sample=sample, count_column=count_column)
+            scanned = scan_rearrangements(
+                one, sample=sample, count_column=count_column, dialect=dialect
+            )
             groups = group_clones(scanned, key=key, productive=productive)
             collected = with_status(_collect(scanned, groups), locus=locus, productive=productive)
             tally = tally_of(collected)
             problems = (*scanned.problems, *tally_problems(scanned, tally, locus=locus))
             parts.append((collected, tally, problems))
+            names = counted.get(scanned.count_column, ())
+            counted[scanned.count_column] = (*names, Path(one).name)
         except InputError as wrong:
             errors.extend(wrong.problems)
     if errors:
@@ -204,12 +212,12 @@ def read_clones(
     kept = pl.concat([p[0] for p in parts]).filter(
         (pl.col("status") == "kept") & (pl.col("count") > 0)
     )
-    names = KEY_COLUMNS[key]
+    columns = KEY_COLUMNS[key]
     # Several files may hold parts of one sample.
     clones = (
-        kept.group_by("sample", *names)
+        kept.group_by("sample", *columns)
         .agg(pl.col("count").sum().cast(pl.Int64))
-        .sort("sample", "count", *names, descending=[False, True, *[False] * len(names)])
+        .sort("sample", "count", *columns, descending=[False, True, *[False] * len(columns)])
     )
     tally = pl.concat([p[1] for p in parts])
-    return Clones(key, locus, clones, tally, tuple(q for p in parts for q in p[2]))
+    return Clones(key, locus, clones, tally, tuple(q for p in parts for q in p[2]), counted)

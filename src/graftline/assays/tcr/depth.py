@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import gammaln, ndtri
 
 from graftline.assays.tcr.diversity import Interval, coverage_chao_jost
@@ -36,27 +37,36 @@ def expected_entropy(spectrum: Spectrum, *, depth: float) -> float:
     n = spectrum.reads
     if depth > n or depth < 1:
         return math.nan
-    total = 0.0
-    for size, clones in zip(spectrum.size, spectrum.clones, strict=True):
-        drawn, chance = _hypergeometric(n, size, depth)
-        share = drawn / depth
-        total -= clones * float((chance * share * np.log(share)).sum())
-    return total
-
-
-def _hypergeometric(n: float, size: float, depth: float) -> tuple[Floats, Floats]:
-    """Reads of one clone in the draw and their chances; the far tails hold below 1e-30."""
-    mean = depth * size / n
-    spread = 12 * math.sqrt(mean) + 40
-    low = max(1.0, depth - (n - size), math.floor(mean - spread))
-    high = min(size, depth, math.ceil(mean + spread))
-    drawn = np.arange(low, high + 1)
+    drawn, group = _supports(spectrum.size, n, depth)
+    size = spectrum.size[group]
+    chosen = np.arange(drawn.max() + 1)
+    possible = gammaln(chosen + 1) + gammaln(depth - chosen + 1)
     log_chance = (
-        _log_choose(np.full_like(drawn, size), drawn)
-        + _log_choose(np.full_like(drawn, n - size), depth - drawn)
+        (gammaln(spectrum.size + 1) + gammaln(n - spectrum.size + 1))[group]
+        - possible[drawn.astype(np.int64)]
+        - gammaln(size - drawn + 1)
+        - gammaln(n - size - depth + drawn + 1)
         - _log_choose(np.array([n]), depth)
     )
-    return drawn, np.exp(log_chance)
+    share = drawn / depth
+    terms = spectrum.clones[group] * np.exp(log_chance) * share * np.log(share)
+    return float(-terms.sum())
+
+
+def _supports(sizes: Floats, n: float, depth: float) -> tuple[Floats, NDArray[np.int64]]:
+    """Reads that a clone of each size may have in the draw, and which size they belong to.
+
+    The tails left out hold below 1e-30.
+    """
+    mean = depth * sizes / n
+    spread = 12 * np.sqrt(mean) + 40
+    low = np.maximum(np.maximum(1.0, depth - (n - sizes)), np.floor(mean - spread))
+    high = np.minimum(np.minimum(sizes, depth), np.ceil(mean + spread))
+    many = (high - low + 1).astype(np.int64)
+    group = np.repeat(np.arange(sizes.size), many)
+    first = np.cumsum(many) - many
+    drawn: Floats = low[group] + (np.arange(group.size) - first[group])
+    return drawn, group
 
 
 def _log_choose(n: Floats, k: float | Floats) -> Floats:
@@ -103,7 +113,27 @@ def value_at_depth(
     draws: int = 200,
     confidence: float = 0.95,
 ) -> Interval:
-    """A measure at a common depth with its bootstrap interval.
+    """A measure at a common depth with its bootstrap interval; see `values_at_depth`."""
+    return values_at_depth(
+        spectrum,
+        depth=depth,
+        measures=(measure,),
+        seed=seed,
+        draws=draws,
+        confidence=confidence,
+    )[measure]
+
+
+def values_at_depth(
+    spectrum: Spectrum,
+    *,
+    depth: float,
+    measures: Sequence[Measure],
+    seed: int | Sequence[int],
+    draws: int = 200,
+    confidence: float = 0.95,
+) -> dict[Measure, Interval]:
+    """Measures at a common depth with their bootstrap intervals, from the same draws.
 
     The interval is the estimate +- z x the standard error over ``draws`` repertoires of the same
     size drawn from the estimated community, in which clones not seen have their share.
@@ -120,19 +150,24 @@ def value_at_depth(
     """
     if draws < 2:
         raise ValueError("a bootstrap interval needs at least 2 draws")
-    estimate = expected_at_depth(spectrum, depth=depth, measure=measure)
-    if math.isnan(estimate):
-        return Interval(math.nan, math.nan, math.nan)
+    estimates = {m: expected_at_depth(spectrum, depth=depth, measure=m) for m in measures}
+    if spectrum.reads < depth or not measures:
+        return {m: Interval(math.nan, math.nan, math.nan) for m in measures}
     random = np.random.default_rng(seed)
-    shares = _community(spectrum)
-    drawn = (random.multinomial(int(spectrum.reads), shares) for _ in range(draws))
-    values = [expected_at_depth(spectrum_of(d), depth=depth, measure=measure) for d in drawn]
+    shares, clones = _community(spectrum)
+    drawn = [_drawn_spectrum(random, int(spectrum.reads), shares, clones) for _ in range(draws)]
     z = float(-ndtri((1 - confidence) / 2))
-    error = z * float(np.nanstd(values, ddof=1))
-    return Interval(estimate, max(estimate - error, 0.0), estimate + error)
+    intervals = {}
+    for measure, estimate in estimates.items():
+        values = [expected_at_depth(d, depth=depth, measure=measure) for d in drawn]
+        known = np.array([value for value in values if not math.isnan(value)])
+        error = z * float(known.std(ddof=1)) if known.size > 1 else math.nan
+        intervals[measure] = Interval(estimate, max(estimate - error, 0.0), estimate + error)
+    return intervals
 
 
-def _community(spectrum: Spectrum) -> Floats:
+def _community(spectrum: Spectrum) -> tuple[Floats, NDArray[np.int64]]:
+    """Shares of the estimated community, and how many clones have each; they sum to 1."""
     n, once, twice = spectrum.reads, spectrum.clones_with(1), spectrum.clones_with(2)
     extra = once * (once - 1) / 2 if twice == 0 else once**2 / (2 * twice)
     unseen = math.ceil((n - 1) / n * extra)
@@ -140,10 +175,34 @@ def _community(spectrum: Spectrum) -> Floats:
     missed = 1 - coverage_chao_jost(spectrum) if unseen else 0.0
     weight = float((spectrum.clones * share * (1 - share) ** n).sum())
     tuned = share * (1 - missed / weight * (1 - share) ** n) if weight > 0 else share
-    seen = np.repeat(tuned, spectrum.clones.astype(np.int64))
-    community = np.concatenate([seen, np.full(unseen, missed / unseen if unseen else 0.0)])
-    normed: Floats = community / community.sum()
-    return normed
+    shares = np.append(tuned, missed / unseen if unseen else 0.0)
+    clones = np.append(spectrum.clones, unseen).astype(np.int64)
+    return shares / (shares * clones).sum(), clones
+
+
+def _drawn_spectrum(
+    random: np.random.Generator, reads: int, shares: Floats, clones: NDArray[np.int64]
+) -> Spectrum:
+    """Spectrum of ``reads`` drawn from a community whose equal clones stand together.
+
+    First the reads of each group of equal clones are drawn, then they fall on its clones: the
+    same law as drawing clone by clone, at a cost that depends on groups and reads of small groups.
+    """
+    weights = shares * clones
+    counts = []
+    for many, fallen in zip(
+        clones, random.multinomial(reads, weights / weights.sum()), strict=True
+    ):
+        if fallen == 0 or many == 0:
+            continue
+        if many == 1:
+            counts.append(np.array([fallen]))
+        elif fallen > 4 * many:
+            counts.append(random.multinomial(fallen, np.full(many, 1 / many)))
+        else:
+            counts.append(np.bincount(random.integers(many, size=fallen)))
+    sizes, several = np.unique(np.concatenate(counts), return_counts=True)
+    return spectrum_of(sizes, several)
 
 
 def rarefaction_curve(spectrum: Spectrum, *, depths: Sequence[float]) -> Floats:

@@ -102,6 +102,27 @@ def recognise_dialect(table: TableFile) -> Dialect:
     )
 
 
+def named_dialect(table: TableFile, name: str) -> Dialect:
+    """The format of that name, if the file's header has its columns.
+
+    Raises
+    ------
+    InputError
+        The header lacks the sequences or the V genes of the format.
+    """
+    dialect = {known.name: known for known in (AIRR, IMMUNOSEQ, MIXCR)}[name]
+    names = {column.lower() for column in table.columns}
+    sequences = dialect.columns["junction"] + dialect.columns["junction_aa"]
+    if names.isdisjoint(sequences):
+        expected = f"the columns of {name}: one of {', '.join(sequences)}"
+        remedy = "name another format, or leave it out: the header decides"
+        found = ", ".join(table.columns)[:200]
+        raise InputError(
+            [Problem(table.path.name, expected, remedy, Severity.UNREADABLE, row=1, found=found)]
+        )
+    return dialect
+
+
 def columns_present(table: TableFile, dialect: Dialect) -> dict[str, str]:
     """For each meaning the name of the file's column that holds it; absent meanings are left out.
 

@@ -5,7 +5,7 @@ import polars as pl
 from graftline.assays.tcr.read import Rearrangements, scan_table, unreadable_table
 from graftline.problems import InputError, Problem, Severity
 
-_NOT_ONE = "fill in the count, or name another column with count_column; it is never taken as 1"
+_NOT_ONE = "fill in the count, or name another column in count_column; it is never taken as 1"
 
 
 def count_problems(rearrangements: Rearrangements) -> list[Problem]:
@@ -70,7 +70,7 @@ def tally_problems(
         raise InputError([Problem(file, "at least one row of data", "export the file again")])
     loci = tally["locus"].drop_nulls().unique().sort().to_list()
     if locus is None and len(loci) > 1:
-        remedy = f'choose one: locus="{loci[-1]}"; pooled loci have no common denominator'
+        remedy = f"choose one locus, such as {loci[-1]}; pooled loci have no common denominator"
         raise InputError([Problem(file, "rows of one locus", remedy, found=", ".join(loci))])
     if locus is not None and not (tally["locus"] == locus).any():
         raise InputError(
@@ -78,7 +78,7 @@ def tally_problems(
                 Problem(
                     file,
                     f"rows of locus {locus}",
-                    "choose the locus the file has, or locus=None where it names no genes",
+                    "choose the locus the file has; where it names no genes, take all loci",
                     found=", ".join(loci) or "no locus and no gene calls",
                 )
             ]

@@ -11,6 +11,7 @@ from graftline.assays.tcr.dialects import (
     Dialect,
     columns_present,
     count_columns_present,
+    named_dialect,
     recognise_dialect,
 )
 from graftline.assays.tcr.genes import gene_name, locus_name
@@ -40,7 +41,11 @@ class Rearrangements:
 
 
 def scan_rearrangements(
-    path: str | Path, *, sample: str | None = None, count_column: str | None = None
+    path: str | Path,
+    *,
+    sample: str | None = None,
+    count_column: str | None = None,
+    dialect: str | None = None,
 ) -> Rearrangements:
     """Rows of an AIRR, immunoSEQ (v1-v3) or MiXCR file, plain or gzip, not yet read.
 
@@ -54,6 +59,8 @@ def scan_rearrangements(
         Which column holds the clone counts. Without it the first of the format's own columns that
         is not wholly empty: ``duplicate_count``, then ``umi_count`` for AIRR.
         ``consensus_count`` counts reads behind a consensus and is used only when named here.
+    dialect : {"airr", "immunoseq", "mixcr"}, optional
+        The format, where it is not to be recognised from the header.
 
     Raises
     ------
@@ -61,22 +68,22 @@ def scan_rearrangements(
         Not readable, no format recognised, or no count column with values in it.
     """
     table = open_table_file(Path(path))
-    dialect = recognise_dialect(table)
-    columns = columns_present(table, dialect)
-    counted, problems = _choose_count(table, dialect, count_column)
-    vendor = dialect is IMMUNOSEQ
+    spoken = recognise_dialect(table) if dialect is None else named_dialect(table, dialect)
+    columns = columns_present(table, spoken)
+    counted, problems = _choose_count(table, spoken, count_column)
+    vendor = spoken is IMMUNOSEQ
     upper = _has_lower_case(table, columns)
     rows = scan_table(table, number=counted).select(
         _sample(table, columns, sample),
         _locus(columns, vendor=vendor).alias("locus"),
-        (_productive(columns, dialect) + _conflict(columns)).alias("mark"),
+        (_productive(columns, spoken) + _conflict(columns)).alias("mark"),
         gene_name(columns.get("v_call"), vendor=vendor).alias("v_gene"),
         gene_name(columns.get("j_call"), vendor=vendor).alias("j_gene"),
         _sequence(columns, "junction", upper=upper),
         _sequence(columns, "junction_aa", upper=upper),
         _whole(pl.col(counted)).alias("count"),
     )
-    return Rearrangements(table, dialect.name, counted, rows, tuple(problems))
+    return Rearrangements(table, spoken.name, counted, rows, tuple(problems))
 
 
 def scan_table(table: TableFile, *, number: str | None = None) -> pl.LazyFrame:
@@ -185,7 +192,7 @@ def _choose_count(
     note = Problem(
         table.path.name,
         f"clone counts in {dialect.counts[0]!r}; used {filled[0]!r} instead",
-        'name the column to use with count_column="..." if this is not the one you mean',
+        "name the column to use in count_column if this is not the one you mean",
         severity=Severity.WARNING if dialect.name == "airr" else Severity.NOTE,
         column=filled[0],
     )
@@ -198,7 +205,7 @@ def _names(dialect: Dialect) -> str:
 
 def _no_count(table: TableFile, expected: str, found: str) -> InputError:
     remedy = (
-        'name the column that holds the counts: count_column="..." '
+        "name the column that holds the counts in count_column "
         "(a missing count is never taken as 1)"
     )
     return InputError([Problem(table.path.name, expected, remedy, row=1, found=found or "none")])

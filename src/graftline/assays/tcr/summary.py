@@ -8,7 +8,7 @@ from typing import Literal
 import polars as pl
 
 from graftline.assays.tcr.clones import CloneKey, Clones, count_spectrum, tally_of
-from graftline.assays.tcr.depth import Measure, value_at_depth
+from graftline.assays.tcr.depth import Measure, values_at_depth
 from graftline.assays.tcr.diversity import (
     ace,
     chao1,
@@ -204,18 +204,19 @@ def summarize_at_depth(
     rows = []
     for sample, spectrum in sample_spectra(clones).items():
         sample_seed = [seed, *sample.encode()]
-        for measure in measures:
-            value = value_at_depth(
-                spectrum,
-                depth=depth,
-                measure=measure,
-                seed=sample_seed,
-                draws=draws,
-                confidence=confidence,
-            )
-            shallow = spectrum.reads < depth
-            reason = f"only {spectrum.reads:.0f} reads" if shallow else None
-            rows.append((sample, measure, float(depth), *value, reason))
+        values = values_at_depth(
+            spectrum,
+            depth=depth,
+            measures=measures,
+            seed=sample_seed,
+            draws=draws,
+            confidence=confidence,
+        )
+        reason = f"only {spectrum.reads:.0f} reads" if spectrum.reads < depth else None
+        rows += [(sample, m, float(depth), *values[m], reason) for m in measures]
     names = ("sample", "measure", "depth", "estimate", "low", "high", "reason")
     table = pl.DataFrame(rows, schema=names, orient="row")
-    return table.with_columns(pl.col("estimate", "low", "high").cast(pl.Float64).fill_nan(None))
+    return table.with_columns(
+        pl.col("estimate", "low", "high").cast(pl.Float64).fill_nan(None),
+        pl.col("reason").cast(pl.String),
+    )
