@@ -13,10 +13,12 @@ from graftline.model import observe
 from graftline.model.events import (
     Body,
     car_t_infusion,
+    conditioning,
     graft_infusion,
     join_doses,
     lymphodepletion,
     set_product,
+    set_treatment,
 )
 from graftline.model.parameters import (
     column,
@@ -123,3 +125,26 @@ def test_slower_expansion_lowers_and_delays_the_peak():
     assert day == pytest.approx(12.0, abs=1.0)
     gone = DAYS[observe.cd7_positive_t_cells(states) < 1.0][0]
     assert gone == pytest.approx(10.5, abs=0.5)
+
+
+# a conventional haploidentical graft takes in 9 of 10 and more by day 30 (Ciurea 2015), autologous
+# CAR-T before it or not: the graft's own T cells attack the recipient's
+def test_a_conventional_graft_takes_after_autologous_car_t():
+    parameters = set_product(typical_parameters(), ["autologous"])
+    first = [lymphodepletion(ONE, BODY), car_t_infusion(ONE, BODY, 0.0, 1e6), conditioning(ONE, 57)]
+    graft = graft_infusion(ONE, BODY, 57.0, 4.8e6, 5.5e8)
+    before, after = np.arange(0.0, 57.0), np.arange(57.0, 331.0)
+    start = starting_states(parameters, np.array([335.0]))
+    ready = integrate(
+        start, parameters, np.array([-5.0]), before[None, :], doses=join_doses(first), threads=1
+    ).final
+    protected = set_treatment(parameters, "prophylaxis", ONE, 1.0)
+    protected = set_treatment(protected, "depletion", ONE, 1.0)
+    states = integrate(
+        ready, protected, np.array([56.0]), after[None, :], doses=graft, threads=1
+    ).states[0]
+    month, late = states[28], states[270]
+    assert observe.donor_myeloid(month) > 95.0
+    assert observe.donor_t_cells(month, False) > 95.0
+    assert observe.donor_myeloid(late) > 95.0
+    assert observe.neutrophils(late) > 1.5

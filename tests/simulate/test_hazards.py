@@ -48,6 +48,13 @@ def test_shares_of_drawn_events():
     assert np.nanmax(FATES.cmv_day) <= 60
 
 
+# docs/simulate.md: signs of GVHD a log-normal time after it began, median 8 days, SD 0.4
+def test_signs_of_gvhd_follow_after_a_week():
+    days = FATES.gvhd_latency_days
+    assert np.median(days) == pytest.approx(8.0, rel=0.02)
+    assert stats.kstest(np.log(days / 8.0) / 0.4, "norm").pvalue > 1e-3
+
+
 def test_no_product_gvhd_without_an_allogeneic_product():
     fates = draw_fates(streams_of(4), np.arange(500), allogeneic_product=np.zeros(500, bool))
     assert np.isnan(fates.car_t_gvhd_day).all()

@@ -27,13 +27,14 @@ def states_with(**values):
     return states
 
 
-def signs_at(il6, blocked=0.0):
+def signs_at(il6, blocked=0.0, days=np.inf):
     n = 2000
     return vital_signs(
         states_with(I=np.full(n, il6), X=np.full(n, blocked)),
         THRESHOLDS,
         np.zeros((n, 3)),
         low_systolic_mmhg=np.full(n, 90.0),
+        tocilizumab_days=np.full(n, days),
     )
 
 
@@ -62,6 +63,21 @@ def test_half_of_the_patients_pass_each_grade_at_its_il6():
 def test_tocilizumab_brings_the_signs_down():
     assert (signs_at(1000.0, 0.8).temperature_c < signs_at(1000.0).temperature_c).all()
     assert signs_at(1000.0, 0.8).device.sum() < signs_at(1000.0).device.sum()
+
+
+# worked: at 1000 pg/mL, 80 % blocked, the signs feel 1000 (1 - 0.8 (1 - exp(-d/2))) pg/mL:
+# 1000 on the day itself, 685.2 after a day, 308.3 after four days, 200 in the end
+def test_tocilizumab_works_over_days():
+    for days, felt in ((0.0, 1000.0), (1.0, 685.225), (4.0, 308.268), (np.inf, 200.0)):
+        treated = signs_at(1000.0, 0.8, days=days)
+        expected = signs_at(felt)
+        assert np.array_equal(treated.device, expected.device)
+        np.testing.assert_allclose(treated.temperature_c, expected.temperature_c, atol=0.11)
+
+
+# property: who has had none is not changed by the block's share
+def test_without_tocilizumab_there_is_no_effect():
+    assert np.array_equal(signs_at(700.0, days=np.nan).device, signs_at(700.0).device)
 
 
 # law: P(GVHD) = 1 - exp(-sqrt(B / 0.12)) (model.md, 5)

@@ -94,6 +94,7 @@ def treat_crs(
     given = rows[due]
     state_column(ward.states, "X")[given] = 0.8
     ward.tocilizumab_day[given] = day
+    ward.tocilizumab_first[given] = np.fmin(ward.tocilizumab_first[given], day)
     ward.tocilizumab_doses[given] += 1
     _write_drug(ledger, given, "tocilizumab", day, day, 8.0, "mg/kg", "crs")
     severe = rows[(grade >= steroids_from) & (ward.steroid_until[rows] < day)]

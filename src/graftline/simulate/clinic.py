@@ -145,6 +145,7 @@ def _look_at_signs(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: 
         take(case.thresholds, rows),
         z,
         low_systolic_mmhg=case.low_systolic_mmhg[rows],
+        tocilizumab_days=day - ward.tocilizumab_first[rows],
     )
     il6 = observe.report_lognormal(state_column(ward.states[rows], "I"), z[:, 3], observe.IL6)
     ledger.write(
@@ -223,10 +224,11 @@ def _look_at_gvhd(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: i
         return
     states = ward.states[rows]
     damage, present = state_column(states, "B"), state_column(states, "G")
-    worst = np.maximum(ward.worst_damage[rows], present)
+    begun = day >= ward.gvhd_onset[rows]
+    # findings fade with what they were when they first showed
+    worst = np.where(begun, np.maximum(ward.worst_damage[rows], present), 0.0)
     ward.worst_damage[rows] = worst
     share = np.divide(present, worst, out=np.zeros_like(worst), where=worst > 0)
-    begun = damage >= case.fates.gvhd[rows]
     rash = _car_t_rash(case, rows, day)
     fading = rash & (day - case.fates.car_t_gvhd_day[rows] > 4)
     ill = begun & (share > _STAYS_ILL)
@@ -256,10 +258,12 @@ def _look_at_gvhd(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: i
 
 
 def _look_for_viruses(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int) -> None:
-    """Viral DNA: from the drawn onset on, if T cells without CAR were below 200/uL by then."""
+    """Viral DNA: from the drawn onset on, if T cells without CAR were below 200/uL since HSCT."""
     states = ward.states[rows]
     since = day - ward.hsct_day[rows]
-    low = observe.t_cells_without_car(states) < 200.0
+    low = (since > 0) & (observe.t_cells_without_car(states) < 200.0)
+    ward.t_cells_low[rows] |= low
+    low = ward.t_cells_low[rows]
     z = normals(case.streams, _numbers(case, rows), "virus", day=day, count=2)
     for j, (virus, onset) in enumerate(
         (("CMV", case.fates.cmv_day[rows]), ("EBV", case.fates.ebv_day[rows]))

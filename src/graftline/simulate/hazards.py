@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graftline.simulate.signs import gvhd_threshold
-from graftline.simulate.streams import Streams, uniforms
+from graftline.simulate.streams import Streams, normals, uniforms
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -25,7 +25,8 @@ class Fates:
     """Drawn thresholds and days of each patient.
 
     ``infection`` and ``after_relapse`` are cumulative hazards at death; ``infections`` [n, k] those
-    of the first infections that are survived; ``gvhd`` the integral of tissue damage at its onset.
+    of the first infections that are survived; ``gvhd`` the integral of tissue damage at which GVHD
+    begins, ``gvhd_latency_days`` the days from then to its first signs.
     Days of CAR-T-related GVHD and of chronic GVHD (from HSPC) are NaN where there is none.
     """
 
@@ -33,6 +34,7 @@ class Fates:
     after_relapse: Floats
     infections: Floats
     gvhd: Floats
+    gvhd_latency_days: Floats
     car_t_gvhd_day: Floats
     chronic_gvhd_day: Floats
     cmv_day: Floats
@@ -48,6 +50,8 @@ def draw_fates(
     car_t_gvhd_share: float = 0.10,
     chronic_gvhd_share: float = 0.05,
     reactivation_share: float = 0.90,
+    latency_days: float = 8.0,
+    latency_log_sd: float = 0.4,
 ) -> Fates:
     """Thresholds of each patient (shares assumed, docs/simulate.md).
 
@@ -58,7 +62,10 @@ def draw_fates(
     infections_per_death : float
         Infections survived per expected death from infection.
     reactivation_share : float
-        Patients with CMV or EBV reactivation while T cells stay low after HSCT.
+        Patients with CMV or EBV reactivation of those whose T cells are low after HSCT.
+    latency_days, latency_log_sd : float
+        Median and SD of the logarithm of the days from GVHD to its signs: donor T cells need about
+        a week to divide and to reach skin, gut and liver.
     """
     u = uniforms(streams, patients, "fates", count=11)
     waits = -np.log(uniforms(streams, patients, "infections", count=_INFECTIONS))
@@ -68,6 +75,8 @@ def draw_fates(
         after_relapse=-np.log(u[:, 1]),
         infections=np.cumsum(waits, axis=1) / infections_per_death,
         gvhd=gvhd_threshold(u[:, 2]),
+        gvhd_latency_days=latency_days
+        * np.exp(latency_log_sd * normals(streams, patients, "gvhd_latency", count=1)[:, 0]),
         car_t_gvhd_day=_sometimes(
             allogeneic_product & (u[:, 3] < car_t_gvhd_share), np.floor(5.0 + 10.0 * u[:, 4])
         ),

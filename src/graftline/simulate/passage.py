@@ -18,6 +18,7 @@ Integers = NDArray[np.int64]
 _RELAPSE_SHARE = 0.05
 _SMALL_CLONE_1E9 = 1e-7
 _HEALTHY_HB, _HB_DAYS = 135.0, 60.0
+_SAMPLED_PER_DAY = 0.01
 
 
 def carry(
@@ -64,6 +65,7 @@ def carry(
         # whoever is infused has lived to be: the clocks of infection start here
         state_column(ward.states, "HI")[rows] = 0.0
         return
+    _onset_of_gvhd(case, ward, rows, before, after, start, day)
     _deaths(case, ward, rows, before, after, start, day)
     _infections(case, ward, ledger, rows, before, after, start, day)
 
@@ -112,11 +114,25 @@ def _onset_of_relapse(
     column(ward.parameters, "relapsed")[healed] = 0.0
 
 
+def _onset_of_gvhd(
+    case: Case, ward: Ward, rows: Integers, before: Floats, after: Floats, start: Floats, day: int
+) -> None:
+    """First signs of GVHD: a latency after the integral of tissue damage passes its threshold."""
+    damage = state_column(before, "B"), state_column(after, "B")
+    begun = crossing_day(*damage, case.fates.gvhd[rows], start, float(day))
+    new = np.isfinite(begun)
+    ward.gvhd_onset[rows[new]] = (begun + case.fates.gvhd_latency_days[rows])[new]
+
+
 def _hemoglobin(ward: Ward, rows: Integers, before: Floats, after: Floats, days: Floats) -> None:
-    """Haemoglobin follows the marrow towards 135 g/L times its output, over 60 days."""
+    """Haemoglobin follows the marrow towards 135 g/L times its output, over 60 days.
+
+    Where counts are daily a patient is in hospital, and a hundredth of the blood is drawn a day.
+    """
     output = [np.minimum(_stem(states), 1.0) for states in (before, after)]
     target = _HEALTHY_HB * 0.5 * (output[0] + output[1])
     left = np.exp(-days / _HB_DAYS)
+    ward.hemoglobin[rows] *= np.where(days <= 1.0, np.exp(-_SAMPLED_PER_DAY * days), 1.0)
     ward.hemoglobin[rows] = target + (ward.hemoglobin[rows] - target) * left
 
 

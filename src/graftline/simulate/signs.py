@@ -84,7 +84,13 @@ class VitalSigns:
 
 
 def vital_signs(
-    states: Floats, thresholds: Thresholds, z: Floats, *, low_systolic_mmhg: Floats
+    states: Floats,
+    thresholds: Thresholds,
+    z: Floats,
+    *,
+    low_systolic_mmhg: Floats,
+    tocilizumab_days: Floats | float = np.inf,
+    effect_days: float = 2.0,
 ) -> VitalSigns:
     """Temperature, pressure and oxygen from interleukin-6 signalling.
 
@@ -94,13 +100,20 @@ def vital_signs(
     z : standard normal array [n, 3]
     low_systolic_mmhg : array [n]
         Pressure below which a patient of that age is hypotensive: reached at the threshold.
+    tocilizumab_days : array [n]
+        Days since the first dose of tocilizumab, NaN without.
+    effect_days : float
+        Time constant with which the signs follow the block of signalling.
 
     Notes
     -----
-    Signalling is IL-6 times the share that tocilizumab leaves. Each sign moves with its logarithm
+    Signalling is IL-6 times the share that tocilizumab leaves. The block itself is immediate, but a
+    patient recovers over days (median 4 days to resolution of severe CRS, Le 2018): so its effect
+    on the signs builds up as ``1 - exp(-days / effect_days)``. Each sign moves with its logarithm
     from normal (at 5 pg/mL) to the limit (at the threshold): 38.0 C, the low pressure, 91 %.
     """
-    il6 = state_column(states, "I") * (1.0 - state_column(states, "X"))
+    felt = 1.0 - np.exp(-np.maximum(np.nan_to_num(tocilizumab_days), 0.0) / effect_days)
+    il6 = state_column(states, "I") * (1.0 - felt * state_column(states, "X"))
     rise = np.log(np.maximum(il6, 1.0) / _BASELINE_IL6)
 
     def way(limit: Floats) -> Floats:

@@ -47,6 +47,7 @@ class Ward:
     last_marrow: Floats
     platelets_given: Floats
     red_cells_given: Floats
+    tocilizumab_first: Floats
     tocilizumab_day: Floats
     tocilizumab_doses: Integers
     steroid_until: Floats
@@ -56,6 +57,7 @@ class Ward:
     pancytopenic_since: Floats
     infected_until: Floats
     crs_grade: Floats
+    t_cells_low: Booleans
     gvhd_onset: Floats
     gvhd_active: Booleans
     worst_damage: Floats
@@ -135,6 +137,7 @@ def admit(cohort: Cohort, end_day: Floats) -> Ward:
         last_marrow=never.copy(),
         platelets_given=np.full(n, -np.inf),
         red_cells_given=np.full(n, -np.inf),
+        tocilizumab_first=never.copy(),
         tocilizumab_day=np.full(n, -np.inf),
         tocilizumab_doses=np.zeros(n, dtype=np.int64),
         steroid_until=np.full(n, -np.inf),
@@ -144,6 +147,7 @@ def admit(cohort: Cohort, end_day: Floats) -> Ward:
         pancytopenic_since=never.copy(),
         infected_until=np.full(n, -np.inf),
         crs_grade=np.zeros(n),
+        t_cells_low=no.copy(),
         gvhd_onset=never.copy(),
         gvhd_active=no.copy(),
         worst_damage=np.zeros(n),
