@@ -108,7 +108,7 @@ def vital_signs(
     Notes
     -----
     Signalling is IL-6 times the share that tocilizumab leaves. The block itself is immediate, but a
-    patient recovers over days (median 4 days to resolution of severe CRS, Le 2018): so its effect
+    patient recovers over days (two thirds of severe CRS within 14, Le 2018): so its effect
     on the signs builds up as ``1 - exp(-days / effect_days)``. Each sign moves with its logarithm
     from normal (at 5 pg/mL) to the limit (at the threshold): 38.0 C, the low pressure, 91 %.
     """
