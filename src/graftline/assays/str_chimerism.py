@@ -12,6 +12,10 @@ from scipy.optimize import minimize_scalar, nnls
 from graftline.problems import InputError, Problem, Severity
 
 Floats = NDArray[np.float64]
+# Fewer alleles in stutter position than this say nothing about stutter.
+_STUTTER_POSITIONS = 4
+# Share of a locus's area below which scatter no longer shrinks with the peak.
+_SCATTER_FLOOR = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +23,14 @@ class Chimerism:
     """Shares of all contributors of one sample.
 
     ``percent`` is by contributor, joint over loci, between 0 and 100. ``loci`` has one row per
-    locus: the donor's percent from that locus alone (not cut at 0 and 100), whether it is
+    locus: the donors' percent from that locus alone (not cut at 0 and 100), whether it is
     informative, its residual, and why it was left out. ``mean``, ``sd`` and ``cv_percent`` are over
-    informative loci, of the first donor's percent.
+    informative loci, of the donors' percent; ``standard_error`` is that of the joint percent, by
+    leaving out one locus at a time. SD and error are NaN for one locus.
     """
 
     percent: dict[str, float]
+    standard_error: float
     mean: float
     sd: float
     cv_percent: float
@@ -51,7 +57,7 @@ def estimate_chimerism(
     *,
     recipient: str,
     donors: Sequence[str],
-    stutter: float | None = 0.0,
+    stutter: float | None = None,
     full_percent: float = 95.0,
     detection_percent: float = 5.0,
     sample: str = "sample",
@@ -72,7 +78,8 @@ def estimate_chimerism(
     donors : sequence of str
         One donor or more, as for a second graft; ``percent`` of the result has them all.
     stutter : float or None
-        Area of the n-1 stutter peak over its parent's. None estimates it from the sample.
+        Area of the n-1 stutter peak over its parent's; 0 for none. None estimates it from the
+        sample, where four or more alleles lie one repeat below another, else takes none.
     full_percent, detection_percent : float
         Donor percent at and above which chimerism is ``full``, and the smallest share that the
         assay shows: a recipient below it is not told from none. Capillary STR detects 1 to 5 %.
@@ -81,26 +88,33 @@ def estimate_chimerism(
     ------
     InputError
         Unknown people, alleles that are no alleles, three alleles of one person at a locus,
-        negative areas, no informative locus.
+        negative areas, no locus typed and measured, no informative locus, people whom the
+        informative loci do not tell apart.
+
+    Notes
+    -----
+    Areas scatter in proportion to themselves: misfits are weighed by the area expected, so that
+    the small peaks of a minor contributor count beside the large ones of the other.
     """
+    peaks, genotypes = _same_loci(peaks, genotypes)
     people = [*donors, recipient]
     positions = _genotype_table(genotypes, people, sample)
     areas, problems = _peak_table(peaks, positions, sample, stutter)
     loci = sorted(set(areas) & set(positions))
     patterns = {locus: _pattern(positions[locus], areas[locus], people) for locus in loci}
     usable = [locus for locus in loci if _informative(*patterns[locus])]
-    if not usable:
-        remedy = "type more loci, or check that these are different people"
-        raise InputError([Problem(sample, "a locus at which the people differ", remedy)])
+    _check_informative(sample, loci, [patterns[locus][0] for locus in usable], people)
     chosen = _choose_stutter(patterns, usable, stutter)
-    shares = _joint_shares({locus: patterns[locus] for locus in usable}, chosen)
-    table = _locus_table(loci, usable, patterns, chosen, shares)
+    known = {locus: patterns[locus] for locus in usable}
+    shares = _joint_shares(known, chosen)
+    table = _locus_table(sorted(positions), usable, patterns, chosen, shares)
     alone = table.filter(pl.col("informative"))["donor_percent"].drop_nulls().to_numpy()
     donor = float(shares[:-1].sum() * 100)
     mean = float(alone.mean())
     sd = float(alone.std(ddof=1)) if alone.size > 1 else float("nan")
     return Chimerism(
         dict(zip(people, (100 * shares).tolist(), strict=True)),
+        _jackknife_error(known, chosen, shares),
         mean,
         sd,
         100 * sd / mean if mean > 0 else float("nan"),
@@ -141,6 +155,45 @@ def chimerism_row(
             "method": ["STR"],
         }
     )
+
+
+def detection_statement(donor_percent: float, *, detection_percent: float = 5.0) -> str:
+    """What a share beyond the limit of detection allows to say; empty in between."""
+    if donor_percent < detection_percent:
+        return f"donor below the limit of detection ({detection_percent:g} %)"
+    if 100 - donor_percent < detection_percent:
+        return f"recipient below the limit of detection ({detection_percent:g} %)"
+    return ""
+
+
+_SAME_LOCUS = {"AMELOGENIN": "AMEL"}
+
+
+def _same_loci(peaks: pl.DataFrame, genotypes: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Loci of both tables as the genotypes spell them first: vWA, VWA, vWA with a blank are one."""
+    name = pl.col("locus").cast(pl.String).str.strip_chars()
+    key = name.str.to_uppercase().replace(_SAME_LOCUS)
+    spelled = (
+        genotypes.select(key=key, name=name).drop_nulls().unique("key", maintain_order=True).rows()
+    )
+    known = dict(spelled)
+    one = pl.coalesce(key.replace_strict(known, default=None, return_dtype=pl.String), name)
+    return peaks.with_columns(locus=one), genotypes.with_columns(locus=one)
+
+
+def _check_informative(
+    sample: str, loci: Sequence[str], copies: Sequence[Floats], people: Sequence[str]
+) -> None:
+    if not loci:
+        remedy = "compare the loci of the two files; a locus counts where everybody is typed"
+        raise InputError([Problem(sample, "a locus that is typed and has peaks", remedy)])
+    if not copies:
+        remedy = "type more loci, or check that these are different people"
+        raise InputError([Problem(sample, "a locus at which the people differ", remedy)])
+    if np.linalg.matrix_rank(np.vstack(copies)) < len(people):
+        remedy = "type more loci: with these, shares of some of them cannot be told apart"
+        expected = f"loci that tell {', '.join(people)} apart"
+        raise InputError([Problem(sample, expected, remedy)])
 
 
 def _genotype_table(
@@ -213,7 +266,17 @@ def _peak_table(
     for locus, position, area in summed.rows():
         areas.setdefault(locus, {})[position] = float(area)
     present = {locus: found for locus, found in areas.items() if sum(found.values()) > 0}
-    return present, _foreign_peaks(present, genotypes, sample, stutter)
+    problems = _foreign_peaks(present, genotypes, sample, stutter)
+    return present, [*_untyped_loci(set(present), set(genotypes), sample), *problems]
+
+
+def _untyped_loci(measured: set[str], typed: set[str], sample: str) -> list[Problem]:
+    if not measured - typed:
+        return []
+    remedy = "these loci are left out; check their names, or type them"
+    found = ", ".join(sorted(measured - typed))
+    expected = "a genotype of everybody at each locus with peaks"
+    return [Problem(sample, expected, remedy, Severity.WARNING, found=found)]
 
 
 def _foreign_peaks(
@@ -265,25 +328,50 @@ def _informative(copies: Floats, longer: Floats, areas: Floats) -> bool:
     return bool(areas.sum() > 0 and np.linalg.matrix_rank(copies) > 1)
 
 
-def _joint_shares(patterns: dict[str, tuple[Floats, Floats, Floats]], stutter: float) -> Floats:
+def _joint_shares(
+    patterns: dict[str, tuple[Floats, Floats, Floats]],
+    stutter: float,
+    start: Floats | None = None,
+    tolerance: float = 1e-10,
+) -> Floats:
     """Shares that sum to 1 and fit the area shares of all loci best."""
     people = next(iter(patterns.values()))[0].shape[1]
-    shares = np.full(people, 1 / people)
+    shares = np.full(people, 1 / people) if start is None else start
     for _ in range(100):
         rows, wanted = [], []
         for copies, longer, areas in patterns.values():
             expected = copies + stutter * longer
-            rows.append(expected / (expected @ shares).sum())
-            wanted.append(areas / areas.sum())
+            fitted = expected @ shares / (expected @ shares).sum()
+            weight = 1 / (fitted + _SCATTER_FLOOR)
+            rows.append(weight[:, None] * expected / (expected @ shares).sum())
+            wanted.append(weight * areas / areas.sum())
         # A heavy row makes the shares sum to 1; non-negative least squares does the rest.
         heavy = 1e4
         design = np.vstack([*rows, np.full((1, people), heavy)])
         solved = nnls(design, np.concatenate([*wanted, [heavy]]))[0]
         change = np.abs(solved / solved.sum() - shares).max()
         shares = solved / solved.sum()
-        if change < 1e-12:
+        if change < tolerance:
             break
     return shares
+
+
+def _jackknife_error(
+    patterns: dict[str, tuple[Floats, Floats, Floats]], stutter: float, shares: Floats
+) -> float:
+    """Standard error of the donors' joint percent, leaving out one locus at a time."""
+    found = []
+    for left_out in patterns:
+        rest = {locus: pattern for locus, pattern in patterns.items() if locus != left_out}
+        if (
+            not rest
+            or np.linalg.matrix_rank(np.vstack([c for c, _, _ in rest.values()]))
+            < (next(iter(rest.values()))[0].shape[1])
+        ):
+            return float("nan")
+        found.append(100 * float(_joint_shares(rest, stutter, shares, 1e-6)[:-1].sum()))
+    away = np.array(found) - np.mean(found)
+    return float(np.sqrt((len(found) - 1) / len(found) * (away**2).sum()))
 
 
 def _choose_stutter(
@@ -292,19 +380,25 @@ def _choose_stutter(
     if stutter is not None:
         return stutter
     chosen = {locus: patterns[locus] for locus in usable}
+    if sum(int(longer.any(axis=1).sum()) for _, longer, _ in chosen.values()) < _STUTTER_POSITIONS:
+        return 0.0
 
     def misfit(ratio: float) -> float:
         shares = _joint_shares(chosen, ratio)
         return sum(_residual(pattern, ratio, shares) ** 2 for pattern in chosen.values())
 
-    found: Any = minimize_scalar(misfit, bounds=(0.0, 0.25), method="bounded")
-    return float(found.x)
+    found: Any = minimize_scalar(
+        misfit, bounds=(0.0, 0.25), method="bounded", options={"xatol": 1e-7}
+    )
+    return float(found.x) if found.fun < misfit(0.0) - 1e-10 else 0.0
 
 
 def _residual(pattern: tuple[Floats, Floats, Floats], stutter: float, shares: Floats) -> float:
     copies, longer, areas = pattern
     expected = (copies + stutter * longer) @ shares
-    return float(np.sqrt(((areas / areas.sum() - expected / expected.sum()) ** 2).sum()))
+    fitted = expected / expected.sum()
+    away = (areas / areas.sum() - fitted) / (fitted + _SCATTER_FLOOR)
+    return float(np.sqrt((away**2).mean()))
 
 
 def _locus_table(
@@ -316,11 +410,17 @@ def _locus_table(
 ) -> pl.DataFrame:
     rows: list[tuple[str, bool, float | None, float | None, str | None]] = []
     for locus in loci:
+        if locus not in patterns:
+            rows.append((locus, False, None, None, "no peaks here"))
+            continue
         copies, longer, areas = patterns[locus]
         if locus not in usable:
             rows.append((locus, False, None, None, "the people do not differ here"))
             continue
-        solved = np.linalg.lstsq(copies + stutter * longer, areas, rcond=None)[0]
+        expected = copies + stutter * longer
+        fitted = expected @ shares / (expected @ shares).sum()
+        weight = 1 / (fitted + _SCATTER_FLOOR)
+        solved = np.linalg.lstsq(weight[:, None] * expected, weight * areas, rcond=None)[0]
         alone = np.linalg.matrix_rank(copies) == copies.shape[1] and solved.sum() > 0
         percent = float(100 * solved[:-1].sum() / solved.sum()) if alone else None
         rows.append((locus, True, percent, _residual(patterns[locus], stutter, shares), None))
