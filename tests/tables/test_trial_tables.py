@@ -12,7 +12,7 @@ from graftline.tables.adverse_events import (
     serious_event_table,
     worst_grades,
 )
-from graftline.tables.baseline import baseline_table, populations
+from graftline.tables.baseline import baseline_table, populations, status_order
 from graftline.tables.findings import disagreement_table, evaluable_table, findings_table
 from graftline.tables.flow import count_flow, flow_table
 from graftline.tables.gate import (
@@ -83,6 +83,35 @@ def test_flow_by_hand(trial):
     # everybody is somewhere: those who stopped and those who reached the end
     assert rows["stopped"].sum() + rows["reached"][-1] == trial.patients.height
     assert flow_table(trial).rows[4].cells[2:4] == ("2/4 (50%)", "2/3 (67%)")
+
+
+def test_enrolment_comes_after_infusion_where_hsct_selects():
+    # by hand: four infused, two enrolled on the day of their HSCT; hu2024 enrolled after remission
+    patients = pl.DataFrame(
+        {
+            "patient": ["A", "B", "C", "D"],
+            "status": ["transplanted", "transplanted", "infused", "infused"],
+            "enrolled_day": [18.0, 20.0, None, None],
+        }
+    )
+    protocol = shipped_protocol("all-in-one-2024")
+    late = trial_from_tables(protocol, {"patients": patients})
+    order = status_order(late)
+    rows = count_flow(late.patients, order)
+    assert dict(rows.select("step", "reached").rows()) == {
+        "screened": 4,
+        "manufactured": 4,
+        "infused": 4,
+        "enrolled": 2,
+        "transplanted": 2,
+    }
+    cells = {row.cells[0]: row.cells[2:4] for row in flow_table(late).rows}
+    assert cells["Infused"] == ("", "4/4 (100%)")
+    assert cells["Enrolled"] == ("2/2 (100%)", "2/4 (50%)")
+    names = [name for name, _ in populations(late.patients, order)]
+    assert names == ["Infused, N = 4", "Enrolled, transplanted, N = 2"]
+    everybody = trial_from_tables(shipped_protocol("all-in-one-2025"), {"patients": patients})
+    assert status_order(everybody)[1] == "enrolled"
 
 
 def test_each_population_has_a_column_and_its_missing(trial):

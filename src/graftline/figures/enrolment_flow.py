@@ -28,10 +28,12 @@ def draw_flow(steps: pl.DataFrame) -> Figure:
         axes.set_ylim(-steps.height + 0.9, 0.7)
         enrolled = steps.filter(pl.col("step") == "enrolled")["reached"]
         base = int(enrolled[0]) if enrolled.len() else 0
+        counted = False
         for place, row in enumerate(steps.iter_rows(named=True)):
             text = f"{row['step'].capitalize()}: {row['reached']:,}"
-            if row["step"] not in ("screened", "enrolled") and base:
+            if counted and base:
                 text += f"  ({100 * row['reached'] / base:.0f}% of enrolled)"
+            counted = counted or row["step"] == "enrolled"
             _box(axes, 0.1, -place, 4.1, text, BLUE)
             if place:
                 _arrow(axes, (2.15, -place + 1 - 0.02), (2.15, -place + 0.62))

@@ -2,7 +2,7 @@
 
 from graftline.figures.enrolment_flow import draw_flow
 from graftline.report.value import Inputs, ReportFigure, Section, filled, no_records
-from graftline.tables.baseline import baseline_table
+from graftline.tables.baseline import baseline_table, status_order
 from graftline.tables.flow import count_flow, flow_table
 from graftline.tables.gate import criteria_table, dose_check_table, gate_patient_table
 from graftline.tables.treatment import treatment_table
@@ -10,7 +10,7 @@ from graftline.tables.treatment import treatment_table
 
 def flow_section(inputs: Inputs) -> Section:
     """Enrolment flow, intention to treat beside as treated."""
-    steps = count_flow(inputs.trial.patients)
+    steps = count_flow(inputs.trial.patients, status_order(inputs.trial))
     figure = ReportFigure(
         "flow",
         "Enrolment flow from screening to transplant",

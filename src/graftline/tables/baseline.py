@@ -13,6 +13,7 @@ from graftline.tables.value import ReportTable
 from graftline.trial import Trial
 
 STATUSES = ("screened", "enrolled", "manufactured", "infused", "transplanted")
+_ENROLLED_LATE = ("screened", "manufactured", "infused", "enrolled", "transplanted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +85,31 @@ def baseline_frame(trial: Trial) -> pl.DataFrame:
     )
 
 
-def populations(patients: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
+def status_order(trial: Trial) -> tuple[str, ...]:
+    """Statuses in the order in which the patients of a trial came to them.
+
+    Enrolment follows infusion where the protocol takes those who reached HSCT and every recorded
+    day of enrolment is after CAR-T: then who was infused and went no further was never enrolled.
+    """
+    days = trial.patients["enrolled_day"].drop_nulls()
+    late = days.len() > 0 and bool((days > 0).all())
+    return _ENROLLED_LATE if late and trial.protocol.selection == "reached_hsct" else STATUSES
+
+
+def populations(
+    patients: pl.DataFrame, order: Sequence[str] = STATUSES
+) -> list[tuple[str, pl.DataFrame]]:
     """Enrolled, infused and transplanted patients; equal sets share one column.
 
     Parameters
     ----------
     patients : DataFrame with ``status``
+    order : sequence of str
+        Statuses as ``status_order`` gives them.
     """
     found: list[tuple[list[str], pl.DataFrame]] = []
-    for name in ("enrolled", "infused", "transplanted"):
-        reached = STATUSES[STATUSES.index(name) :]
+    for name in (status for status in order if status not in ("screened", "manufactured")):
+        reached = order[order.index(name) :]
         chosen = patients.filter(pl.col("status").is_in(reached))
         if found and chosen.height == found[-1][1].height:
             found[-1][0].append(name)
@@ -151,7 +167,7 @@ def baseline_table(trial: Trial) -> ReportTable:
     lines = [*PATIENT_LINES, *(DONOR_LINES if "donors" in trial.present else ())]
     statistics = join_statistics(
         describe_baseline(chosen, lines, everybody=frame, population=name)
-        for name, chosen in populations(frame)
+        for name, chosen in populations(frame, status_order(trial))
     )
     return statistics_table("baseline", "Baseline characteristics", statistics)
 

@@ -1,29 +1,34 @@
 """Enrolment flow: from screening to transplant, with who stopped where and why."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
-from graftline.tables.baseline import STATUSES
+from graftline.tables.baseline import STATUSES, status_order
 from graftline.tables.format import count
+from graftline.tables.selection import only_transplanted
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 from graftline.trial import Trial
 
 
-def count_flow(patients: pl.DataFrame) -> pl.DataFrame:
+def count_flow(patients: pl.DataFrame, order: Sequence[str] = STATUSES) -> pl.DataFrame:
     """Patients that reached each step, and those that stopped there with their reasons.
 
     Parameters
     ----------
     patients : DataFrame [patient, status, stopped_reason]
+    order : sequence of str
+        Statuses as ``tables.baseline.status_order`` gives them.
 
     Returns
     -------
     DataFrame [step, reached, stopped, reasons]; one row per step, in order
     """
     rows = []
-    for place, step in enumerate(STATUSES):
+    for place, step in enumerate(order):
         here = patients.filter(pl.col("status") == step)
-        reached = patients.filter(pl.col("status").is_in(STATUSES[place:])).height
-        stopped = here.height if step != STATUSES[-1] else 0
+        reached = patients.filter(pl.col("status").is_in(order[place:])).height
+        stopped = here.height if step != order[-1] else 0
         reasons = (
             here.select(reason=pl.col("stopped_reason").fill_null("reason not recorded"))
             .group_by("reason")
@@ -46,11 +51,13 @@ def count_flow(patients: pl.DataFrame) -> pl.DataFrame:
 
 def flow_table(trial: Trial) -> ReportTable:
     """Steps with two denominators: everybody enrolled (intention to treat), and the step before."""
-    numbers = count_flow(trial.patients)
+    order = status_order(trial)
+    numbers = count_flow(trial.patients, order)
     enrolled = int(numbers.filter(pl.col("step") == "enrolled")["reached"][0])
     rows, before = [], None
     for row in numbers.iter_rows(named=True):
-        of_enrolled = "" if row["step"] == "screened" else count(row["reached"], enrolled)
+        counts = order.index(row["step"]) >= order.index("enrolled")
+        of_enrolled = count(row["reached"], enrolled) if counts else ""
         of_before = "" if before is None else count(row["reached"], before)
         rows.append(
             TableRow(
@@ -83,7 +90,7 @@ def flow_table(trial: Trial) -> ReportTable:
 
 
 def _notes(trial: Trial) -> tuple[str, ...]:
-    if trial.protocol.selection != "reached_hsct":
+    if not only_transplanted(trial):
         return ()
     return (
         "Selected patients: only those who reached HSCT are in this cohort "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from graftline.tables.analyses import Analysis, analyses, estimate_incidence, estimate_survival
-from graftline.tables.baseline import baseline_frame
+from graftline.tables.baseline import baseline_frame, status_order
 from graftline.tables.format import DAYS_PER_MONTH
 from graftline.trial import Trial, followup_ends, hsct_days
 
@@ -112,7 +112,9 @@ def baseline_of(column: str, basis: str, *, equals: object | None = None) -> Qua
 
 def enrolled(facts: Facts) -> Computed:
     """Patients enrolled; screening failures are not among them."""
-    came = facts.trial.patients.filter(pl.col("status") != "screened").height
+    order = status_order(facts.trial)
+    counted = order[order.index("enrolled") :]
+    came = facts.trial.patients.filter(pl.col("status").is_in(counted)).height
     return Computed("patients enrolled", n=came, total=came)
 
 
