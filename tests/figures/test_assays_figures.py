@@ -15,7 +15,13 @@ from graftline.assays.tcr.expansion import expansion_test
 from graftline.assays.tcr.overlap import overlap_table
 from graftline.assays.tcr.spectrum import spectrum_of
 from graftline.assays.tcr.tracking import track_clones, track_rank_bands
-from graftline.figures import assays_cd7, assays_division, assays_flow, assays_tcr
+from graftline.figures import (
+    assays_cd7,
+    assays_division,
+    assays_flow,
+    assays_tcr,
+    assays_tcr_traced,
+)
 from graftline.figures.theme import figure_bytes
 from tests.assays.flow.fcs_writer import write_fcs
 
@@ -44,27 +50,47 @@ def test_courses_have_a_line_per_patient_and_the_donor_left_of_the_axis() -> Non
     assert first.lines[0].get_ydata().tolist() == [0.3, 0.4]
 
 
+LABELS = {"donor": "donor", "m12": "12"}
+PATIENT = pl.lit("P1").alias("patient")
+
+
 def test_bands_fill_every_bar_to_one() -> None:
-    bands = track_rank_bands(CLONES, at="m12", key="aa", bands=(1, 2))
-    figure = assays_tcr.draw_rank_bands(bands, samples=["donor", "m12"], ranked_at="m12")
+    bands = track_rank_bands(CLONES, at="m12", key="aa", bands=(1, 2)).with_columns(PATIENT)
+    figure = assays_tcr_traced.draw_rank_bands(
+        bands, labels=LABELS, titles={"P1": "P1"}, time="Months"
+    )
     tops = [bar.get_y() + bar.get_height() for bar in figure.axes[0].patches]
     assert max(tops) == pytest.approx(1)
     assert figure.axes[0].patches[1].get_height() == pytest.approx(0.5)
 
 
-def test_tracked_overlap_expansion_and_rarefaction_are_drawn() -> None:
-    tracked = track_clones(CLONES, at="m12", key="aa", top=3)
-    table = expansion_test(CLONES, before="donor", after="m12", key="aa")
+def test_tracked_clones_stand_as_high_as_their_share() -> None:
+    tracked = track_clones(CLONES, at="m12", key="aa", top=3).with_columns(PATIENT)
+    figure = assays_tcr_traced.draw_tracked_clones(
+        tracked, labels=LABELS, titles={"P1": "P1 (month 12)"}, time="Months", named=2
+    )
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.texts] == ["40%", "90%"]
+    tops = [bar.get_y() + bar.get_height() for bar in axes.patches]
+    assert max(tops) == pytest.approx(0.9)
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["donor", "12"]
+
+
+def test_overlap_expansion_and_rarefaction_are_drawn() -> None:
+    table = expansion_test(CLONES, before="donor", after="m12", key="aa").with_columns(PATIENT)
     figures = [
-        assays_tcr.draw_tracked_clones(tracked, samples=["donor", "m12"], ranked_at="m12"),
         assays_tcr.draw_overlap(overlap_table(CLONES, key="aa")),
-        assays_tcr.draw_expansion(table, before="donor", after="m12"),
-        assays_tcr.draw_rarefaction({"donor": spectrum_of([5, 5, 30, 60])}),
+        assays_tcr_traced.draw_expansion(
+            table, titles={"P1": "P1"}, before="the donor", after="month 12"
+        ),
+        assays_tcr.draw_rarefaction(
+            {"P1": {"donor": spectrum_of([5, 5, 30, 60])}}, months={"donor": None}
+        ),
     ]
     assert all(figure_bytes(figure, "svg").startswith(b"<?xml") for figure in figures)
-    drawn = sum(len(line.get_xdata()) for line in figures[2].axes[0].lines[:3])
+    drawn = sum(len(line.get_xdata()) for line in figures[1].axes[0].lines[1:4])
     assert drawn == table.height
-    assert figures[3].axes[0].lines[0].get_ydata()[-1] == pytest.approx(4)
+    assert figures[2].axes[0].lines[0].get_ydata()[-1] == pytest.approx(4)
 
 
 def test_gates_and_intensities(tmp_path: Path) -> None:
@@ -87,7 +113,7 @@ def test_gates_and_intensities(tmp_path: Path) -> None:
     titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_visible()]
     assert titles[0] == f"box: {share:.3g} %"
     assert len(titles) == 6
-    assert titles[5] == "empty: nan %"
+    assert titles[5] == "empty: no events"
     figure_bytes(figure, "png")
     overlay = assays_flow.draw_intensity_overlay(
         {"baseline": columns[0], "remission": np.array([]), "relapse": columns[1]}, label="CD7"

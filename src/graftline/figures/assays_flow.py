@@ -1,19 +1,27 @@
-"""Flow cytometry: gates, CD7 on blasts."""
+"""Flow cytometry: gates, CD7 on T cells over time, CD7 on blasts over the disease."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Polygon, Rectangle
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from graftline.assays.flow.gates import GatedSample, axis_values
-from graftline.assays.flow.gating_file import Dimension, Gate
+from graftline.assays.flow.gates import GatedSample
+from graftline.assays.flow.gating_file import Gate
+from graftline.assays.flow.panels import GatePanel, Intensities, PanelAxis, gate_panels, span
+from graftline.assays.flow.sample import SamplePanels
+from graftline.assays.flow.scales import Scale, apply_scale
 from graftline.assays.flow.spillover import Floats
 from graftline.figures.theme import (
     BLACK,
+    BLUE,
     CYCLE,
     DOUBLE_COLUMN,
+    GREEN,
     GREY,
     LIGHT,
     SINGLE_COLUMN,
@@ -22,66 +30,63 @@ from graftline.figures.theme import (
     themed,
 )
 
-_SHAPES = ("bounds", "vertices", "covariance")
+_TIMEPOINTS = {"baseline": BLUE, "remission": GREEN, "relapse": VERMILION}
+_BINS = 100
+# Fewer cells than this have no histogram worth the name: each is a mark on the axis.
+_FEW = 20
 
 
 def draw_gates(gated: GatedSample, *, columns: int = 3) -> Figure:
     """One panel per drawn gate: the parent's events, the gate, and its percent of the parent."""
-    gates = [g for g in gated.gating.gates if g.kind in _SHAPES and g.dimensions]
-    rows = -(-len(gates) // columns)
+    return draw_gate_panels(gate_panels(gated), columns=columns)
+
+
+def draw_gate_panels(panels: Sequence[GatePanel], *, columns: int = 3) -> Figure:
+    """As `draw_gates`, from panels made before."""
+    rows = -(-len(panels) // columns)
     with themed():
-        figure = new_figure(DOUBLE_COLUMN, 0.3 + 2.35 * rows)
+        figure = new_figure(DOUBLE_COLUMN, 0.3 + 2.3 * rows)
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes, gate in zip(grid, gates, strict=False):
-            _gate_panel(axes, gated, gate)
-        for axes in grid[len(gates) :]:
+        for axes, panel in zip(grid, panels, strict=False):
+            axes.set_title(_gate_title(panel))
+            _gate_panel(axes, panel)
+        for axes in grid[len(panels) :]:
             axes.set_visible(False)
     return figure
 
 
-def _gate_panel(axes: Axes, gated: GatedSample, gate: Gate) -> None:
-    parent = gated.inside[gate.parent or "all"]
-    values = [_values(gated, d)[parent] for d in gate.dimensions[:2]]
-    _labels(axes, gate)
-    share = 100 * gated.inside[gate.name].sum() / parent.sum() if parent.any() else np.nan
-    axes.set_title(f"{gate.name}: {share:.3g} %")
-    values = [v[np.isfinite(v)] if len(values) == 1 else v for v in values]
-    if not parent.any() or not values[0].size:
+def _gate_title(panel: GatePanel) -> str:
+    if not panel.parent_events:
+        return f"{panel.gate.name}: no events"
+    return f"{panel.gate.name}: {100 * panel.events / panel.parent_events:.3g} %"
+
+
+def _gate_panel(axes: Axes, panel: GatePanel, *, room: float = 0.12) -> None:
+    _scale_axis(axes.xaxis, panel.axes[0], room=room)
+    if len(panel.axes) > 1:
+        _scale_axis(axes.yaxis, panel.axes[1], room=room)
+    else:
+        axes.set_ylabel("Events")
+    if not panel.parent_events:
         axes.text(0.5, 0.5, "no events", transform=axes.transAxes, ha="center", color=GREY)
+        if len(panel.axes) == 1:
+            axes.set_yticks([])
         return
-    if len(values) == 1:
-        axes.hist(values[0], bins=100, range=_span(values[0]), color=LIGHT, histtype="stepfilled")
-        for edge in (gate.dimensions[0].min, gate.dimensions[0].max):
+    x = panel.axes[0].edges
+    if len(panel.axes) == 1:
+        axes.stairs(panel.counts, x, fill=True, color=LIGHT)
+        for edge in (panel.gate.dimensions[0].min, panel.gate.dimensions[0].max):
             if edge is not None:
                 axes.axvline(edge, color=VERMILION)
         return
-    extent = [_span(v) for v in values]
-    first, second = values
-    counts, x, y = np.histogram2d(first, second, bins=128, range=np.array(extent))
-    shown = np.where(counts > 0, np.log1p(counts), np.nan)
-    axes.pcolormesh(x, y, shown.T, cmap="viridis", rasterized=True)
-    axes.add_patch(_outline(gate, axes))
+    shown = np.where(panel.counts > 0, np.log1p(panel.counts), np.nan)
+    axes.pcolormesh(x, panel.axes[1].edges, shown.T, cmap="viridis", rasterized=True)
+    axes.add_patch(_outline(panel.gate, panel.axes))
+    axes.set_xlim(_ends(panel.axes[:1]))
+    axes.set_ylim(_ends(panel.axes[1:]))
 
 
-def _values(gated: GatedSample, axis: Dimension) -> Floats:
-    bare = Dimension(axis.channel, axis.scale, compensated=axis.compensated)
-    return axis_values(gated.sample, gated.gating, gated.spillover, bare)
-
-
-def _labels(axes: Axes, gate: Gate) -> None:
-    names = [d.channel + (f" ({d.scale})" if d.scale else "") for d in gate.dimensions]
-    axes.set_xlabel(names[0])
-    axes.set_ylabel(names[1] if len(names) > 1 else "Events")
-
-
-def _span(values: Floats) -> tuple[float, float]:
-    known = values[np.isfinite(values)]
-    low, high = np.quantile(known, [0.001, 0.999]) if known.size else (0.0, 1.0)
-    room = 0.05 * (high - low) or 1.0
-    return float(low - room), float(high + room)
-
-
-def _outline(gate: Gate, axes: Axes) -> Rectangle | Polygon | Ellipse:
+def _outline(gate: Gate, shown: Sequence[PanelAxis]) -> Rectangle | Polygon | Ellipse:
     if gate.kind == "vertices":
         return Polygon(gate.vertices, fill=False, edgecolor=VERMILION)
     if gate.kind == "covariance":
@@ -90,45 +95,264 @@ def _outline(gate: Gate, axes: Axes) -> Rectangle | Polygon | Ellipse:
         angle = float(np.degrees(np.arctan2(turns[1, 0], turns[0, 0])))
         centre = gate.centre[0], gate.centre[1]
         return Ellipse(centre, width, height, angle=angle, fill=False, edgecolor=VERMILION)
-    limits = (axes.get_xlim(), axes.get_ylim())
-    low, high = zip(
-        *(
-            (
-                d.min if d.min is not None else limit[0],
-                d.max if d.max is not None else limit[1],
-            )
-            for d, limit in zip(gate.dimensions[:2], limits, strict=True)
-        ),
-        strict=True,
+    # An open side runs out of the panel.
+    corners = [
+        (
+            2 * axis.edges[0] - axis.edges[-1] if d.min is None else d.min,
+            2 * axis.edges[-1] - axis.edges[0] if d.max is None else d.max,
+        )
+        for d, axis in zip(gate.dimensions[:2], shown, strict=True)
+    ]
+    (left, right), (bottom, top) = corners
+    return Rectangle(
+        (left, bottom), right - left, top - bottom, fill=False, edgecolor=VERMILION, linewidth=1.2
     )
-    return Rectangle(low, high[0] - low[0], high[1] - low[1], fill=False, edgecolor=VERMILION)
+
+
+def _scale_axis(axis: Axis, shown: PanelAxis, *, room: float = 0.12) -> None:
+    """Label an axis, with linear values as ticks whatever its scale."""
+    axis.set_label_text(shown.label)
+    if shown.scale is None:
+        axis.set_major_locator(MaxNLocator(4))
+        if shown.edges[-1] >= 20_000:
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:g}k"))
+        return
+    places = scale_ticks(shown.scale, float(shown.edges[0]), float(shown.edges[-1]), room=room)
+    axis.set_ticks(list(places), labels=[_power(value) for value in places.values()])
+
+
+def scale_ticks(scale: Scale, low: float, high: float, *, room: float = 0.12) -> dict[float, float]:
+    """Positions on a scale of 0 and of powers of ten, with their values.
+
+    ``room`` is the least distance between two of them, as a share of the axis.
+    """
+    powers = [sign * 10.0**k for k in range(7, 0, -1) for sign in (1, -1)]
+    kept: dict[float, float] = {}
+    for value in (0.0, *powers):
+        place = float(apply_scale(np.array([value]), scale)[0])
+        if low <= place <= high and all(
+            abs(place - other) >= room * (high - low) for other in kept
+        ):
+            kept[place] = value
+    return dict(sorted(kept.items()))
+
+
+def _power(value: float) -> str:
+    if value == 0:
+        return "0"
+    sign = "\N{MINUS SIGN}" if value < 0 else ""
+    return f"{sign}$10^{{{round(math.log10(abs(value)))}}}$"
+
+
+def draw_car_gates(samples: Sequence[SamplePanels], *, columns: int = 5) -> Figure | None:
+    """CD7 against CAR on T cells, a panel per blood sample; the box holds CAR-negative CD7+ cells.
+
+    Parameters
+    ----------
+    samples : sequence of SamplePanels
+        Drawn in the order of patient and day; those without such a panel are left out.
+    """
+    shown = sorted(
+        ((s, s.car) for s in samples if s.car is not None and _is_blood(s)),
+        key=lambda pair: _when(pair[0]),
+    )
+    if not shown:
+        return None
+    patients = list(dict.fromkeys(s.row.patient for s, _ in shown))
+    courses = [[pair for pair in shown if pair[0].row.patient == p] for p in patients]
+    columns = min(columns, max(len(course) for course in courses))
+    rows = [course[i : i + columns] for course in courses for i in range(0, len(course), columns)]
+    axes_of = [panel.axes for _, panel in shown]
+    with themed():
+        figure = new_figure(min(DOUBLE_COLUMN, 0.6 + 1.7 * columns), 0.35 + 1.75 * len(rows))
+        grid = figure.subplots(len(rows), columns, squeeze=False, sharex=True, sharey=True)
+        for line, row in zip(grid, rows, strict=True):
+            for axes in line[len(row) :]:
+                axes.set_visible(False)
+            for axes, (sample, panel) in zip(line, row, strict=False):
+                _gate_panel(axes, panel, room=0.2)
+                axes.label_outer()
+                axes.set_title(_sample_title(sample))
+                axes.set_xlim(_ends(a[0] for a in axes_of))
+                axes.set_ylim(_ends(a[1] for a in axes_of))
+                _count_above_box(axes, panel)
+    return figure
+
+
+def _count_above_box(axes: Axes, panel: GatePanel) -> None:
+    top = panel.gate.dimensions[1].max
+    axes.annotate(
+        f"{panel.events:,} of {panel.parent_events:,}",
+        (1.0, axes.get_ylim()[1] if top is None else top),
+        xycoords=("axes fraction", "data"),
+        xytext=(-1, 2),
+        textcoords="offset points",
+        ha="right",
+        fontsize=6.5,
+    )
+
+
+def _is_blood(sample: SamplePanels) -> bool:
+    return sample.row.control is None and sample.row.specimen in (None, "blood")
+
+
+def _when(sample: SamplePanels) -> tuple[str, float, str]:
+    row = sample.row
+    return row.patient or "", -math.inf if row.day is None else row.day, row.file.name
+
+
+def _sample_title(sample: SamplePanels) -> str:
+    row = sample.row
+    return row.file.name if row.patient is None else f"{row.patient}, {_day(sample)}"
+
+
+def _ends(axes: Iterable[PanelAxis]) -> tuple[float, float]:
+    edges = [axis.edges for axis in axes]
+    return min(float(e[0]) for e in edges), max(float(e[-1]) for e in edges)
+
+
+def draw_cd7_courses(samples: Sequence[SamplePanels], *, columns: int = 3) -> Figure | None:
+    """CD7 of CAR-negative T cells: a panel per patient, a histogram per day, the earliest on top.
+
+    Each histogram is scaled to its mode; the dashed line is where the CD7+ gate begins.
+    """
+    shown = [(s, s.cd7_t) for s in samples if s.cd7_t is not None and _is_blood(s)]
+    patients = list(dict.fromkeys(s.row.patient for s, _ in sorted(shown, key=_first_when)))
+    if not patients:
+        return None
+    columns = min(columns, len(patients))
+    rows = -(-len(patients) // columns)
+    most = max(sum(s.row.patient == p for s, _ in shown) for p in patients)
+    with themed():
+        figure = new_figure(
+            min(DOUBLE_COLUMN, 0.6 + 2.6 * columns), rows * (0.85 + 0.38 * max(most, 2))
+        )
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes in grid[len(patients) :]:
+            axes.set_visible(False)
+        for axes, patient in zip(grid, patients, strict=False):
+            course = sorted((p for p in shown if p[0].row.patient == patient), key=_first_when)
+            _ridges(axes, course)
+            axes.set_title(patient or "")
+    return figure
+
+
+def _first_when(pair: tuple[SamplePanels, object]) -> tuple[str, float, str]:
+    return _when(pair[0])
+
+
+def _ridges(axes: Axes, course: Sequence[tuple[SamplePanels, Intensities]]) -> None:
+    ends = _ends(values.axis for _, values in course)
+    edges = np.linspace(*ends, _BINS + 1)
+    for place, (_, found) in enumerate(course):
+        base = float(len(course) - 1 - place)
+        height = base + 0.9 * _of_mode(found.values, edges) / 100
+        axes.stairs(height, edges, baseline=base, fill=True, color=BLUE, alpha=0.45)
+        axes.stairs(height, edges, baseline=base, color=BLUE, linewidth=0.7)
+    labels = [f"{_day(sample)}\n(n = {found.events:,})" for sample, found in reversed(course)]
+    axes.set_yticks(range(len(course)), labels)
+    axes.tick_params(axis="y", length=0, labelsize=6.5)
+    axes.spines["left"].set_visible(False)
+    axes.set_ylim(-0.05, len(course))
+    _cd7_axis(axes, [found for _, found in course], ends)
+
+
+def _day(sample: SamplePanels) -> str:
+    day = sample.row.day
+    return sample.row.file.name if day is None else f"day {day:g}".replace("-", "\N{MINUS SIGN}")
+
+
+def _cd7_axis(axes: Axes, found: Sequence[Intensities], ends: tuple[float, float]) -> None:
+    first = found[0].axis
+    _scale_axis(axes.xaxis, PanelAxis(first.label, first.scale, np.array(ends)))
+    axes.set_xlim(ends)
+    for threshold in {f.threshold for f in found if f.threshold is not None}:
+        axes.axvline(threshold, color=BLACK, linestyle="--", linewidth=0.8)
+
+
+def _of_mode(values: Floats, edges: Floats) -> Floats:
+    """A smoothed histogram in percent of its mode."""
+    counts = np.convolve(np.histogram(values, edges)[0], [0.25, 0.5, 0.25], mode="same")
+    return np.asarray(100 * counts / max(float(counts.max()), 1e-12))
+
+
+def draw_blast_overlays(samples: Sequence[SamplePanels], *, columns: int = 3) -> Figure | None:
+    """CD7 on blasts at baseline, remission and relapse, laid over each other; a panel per patient.
+
+    Controls of the patient are grey lines; fewer than twenty cells are marks on the axis.
+    """
+    shown = [
+        (s, s.cd7_blasts)
+        for s in sorted(samples, key=_when)
+        if s.cd7_blasts is not None and (s.row.timepoint or s.row.control)
+    ]
+    patients = list(dict.fromkeys(s.row.patient for s, _ in shown if s.row.timepoint))
+    if not patients:
+        return None
+    columns = min(columns, len(patients))
+    rows = -(-len(patients) // columns)
+    with themed():
+        figure = new_figure(min(DOUBLE_COLUMN, 0.5 + 2.9 * columns), 2.9 * rows)
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes in grid[len(patients) :]:
+            axes.set_visible(False)
+        for axes, patient in zip(grid, patients, strict=False):
+            _blast_panel(axes, [pair for pair in shown if pair[0].row.patient == patient])
+            axes.set_title(patient or "")
+    return figure
+
+
+def _blast_panel(axes: Axes, found: Sequence[tuple[SamplePanels, Intensities]]) -> None:
+    ends = (
+        _ends(values.axis for _, values in found if values.values.size)
+        if any(v.values.size for _, v in found)
+        else (0.0, 1.0)
+    )
+    edges = np.linspace(*ends, _BINS + 1)
+    for sample, values in found:
+        state = sample.row.timepoint
+        name = state or f"control, {sample.row.control}"
+        label = f"{name}, {_day(sample)} (n = {values.events:,})"
+        colour = _TIMEPOINTS.get(state or "", GREY)
+        _curve(axes, values.values, edges, colour, label, filled=state is not None)
+    _cd7_axis(axes, [values for _, values in found], ends)
+    axes.set_ylabel("% of mode")
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.22), handlelength=1.2)
+
+
+def _curve(
+    axes: Axes, values: Floats, edges: Floats, colour: str, label: str, *, filled: bool
+) -> None:
+    if values.size < _FEW:
+        axes.plot(values, np.full(values.size, 2.5), "|", color=colour, markersize=6, label=label)
+        return
+    height = _of_mode(values, edges)
+    if filled:
+        axes.stairs(height, edges, fill=True, color=colour, alpha=0.25)
+    axes.stairs(height, edges, color=colour, label=label, linewidth=1.1)
 
 
 def draw_intensity_overlay(
     populations: Mapping[str, Floats], *, label: str, threshold: float | None = None
 ) -> Figure:
-    """Histograms of one marker laid over each other: blasts at baseline, remission, relapse.
+    """Histograms of one marker laid over each other, each scaled to its mode.
 
     Parameters
     ----------
     populations : mapping
-        Values of the marker on its display scale by name; each histogram is scaled to its mode.
-        Populations without events are named in the legend with n = 0.
+        Values of the marker on its display scale by name. Populations without events are named in
+        the legend with n = 0; fewer than twenty are marks on the axis.
     """
     known = {name: v[np.isfinite(v)] for name, v in populations.items()}
     pooled = np.concatenate([v for v in known.values() if v.size] or [np.array([0.0, 1.0])])
-    edges = np.linspace(*_span(pooled), 101)
+    edges = np.linspace(*span(pooled), _BINS + 1)
     with themed():
         figure = new_figure(SINGLE_COLUMN, 2.5)
         axes = figure.subplots()
         for n, (name, values) in enumerate(known.items()):
-            counts = np.convolve(np.histogram(values, edges)[0], [0.25, 0.5, 0.25], mode="same")
-            height = 100 * counts / max(counts.max(), 1e-12)
             colour = CYCLE[n % len(CYCLE)]
-            axes.fill_between(edges[:-1], height, step="mid", color=colour, alpha=0.25, linewidth=0)
-            axes.step(
-                edges[:-1], height, where="mid", color=colour, label=f"{name} (n = {values.size})"
-            )
+            _curve(axes, values, edges, colour, f"{name} (n = {values.size})", filled=True)
         if threshold is not None:
             axes.axvline(threshold, color=BLACK, linestyle="--", linewidth=0.8)
         axes.set_xlabel(label)

@@ -71,7 +71,59 @@ TCR_SHEET = Sheet(
     ),
 )
 
-SHEETS: Mapping[str, Sheet] = {sheet.name: sheet for sheet in (TCR_SHEET,)}
+FLOW_SHEET = Sheet(
+    "flow",
+    "Flow cytometry",
+    "Flow cytometry: FCS files, one row per tube, gated by a gating file",
+    (
+        FILE,
+        PATIENT,
+        DAY,
+        SheetColumn("specimen", "text", True, "What was stained", ("blood", "marrow", "csf")),
+        SheetColumn("gating", "file", False, "Gating file (TOML); needed unless --gating is given"),
+        SheetColumn(
+            "timepoint",
+            "text",
+            False,
+            "State of the disease, for CD7 on blasts over time",
+            ("baseline", "remission", "relapse"),
+        ),
+        SheetColumn(
+            "control",
+            "text",
+            False,
+            "A control tube: gated and shown, never a result",
+            ("unstained", "isotype", "fmo"),
+        ),
+        SheetColumn(
+            "beads_per_ul", "number", False, "Counting beads per microlitre of blood (role beads)"
+        ),
+        SheetColumn(
+            "wbc_1e9_per_l",
+            "number",
+            False,
+            "White cells of the same sample, in 1e9/L (role leukocytes)",
+        ),
+        SheetColumn(
+            "lymphocytes_1e9_per_l",
+            "number",
+            False,
+            "Lymphocytes of the same sample, in 1e9/L (role lymphocytes); beads come first, then "
+            "lymphocytes, then white cells",
+        ),
+        SheetColumn(
+            "data_set", "integer", False, "Which data set of a file that holds several, from 1"
+        ),
+    ),
+)
+
+SHEETS: Mapping[str, Sheet] = {
+    sheet.name: sheet
+    for sheet in (
+        TCR_SHEET,
+        FLOW_SHEET,
+    )
+}
 
 
 def sheets_guide(sheets: Mapping[str, Sheet] = SHEETS) -> str:

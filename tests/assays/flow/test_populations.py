@@ -9,7 +9,8 @@ import pytest
 from graftline.assays.flow.fcs import read_fcs
 from graftline.assays.flow.gates import GatedSample, gate_sample
 from graftline.assays.flow.gating_file import parse_gating
-from graftline.assays.flow.populations import concentration, marrow_row, mrd_result, t_cell_labs
+from graftline.assays.flow.populations import concentration, t_cell_labs
+from graftline.assays.flow.residual import marrow_row, mrd_result
 from graftline.problems import InputError
 from tests.assays.flow.fcs_writer import write_fcs
 
@@ -97,8 +98,18 @@ def test_cd7_gates_that_hold_car_t_are_refused(tmp_path: Path) -> None:
 def test_missing_roles_say_what_to_add(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r'\[roles\] beads = "name of a gate"'):
         t_cell_labs(gated(tmp_path), patient="P", day=1, beads_per_ul=1000)
-    with pytest.raises(ValueError, match="either"):
-        t_cell_labs(gated(tmp_path), patient="P", day=1)
+    with pytest.raises(ValueError, match="one of"):
+        t_cell_labs(gated(tmp_path), patient="P", day=1, beads_per_ul=1, wbc_1e9_per_l=1)
+
+
+def test_without_a_reference_there_are_shares_and_no_counts(tmp_path: Path) -> None:
+    labs = t_cell_labs(gated(tmp_path), patient="P", day=1)
+    assert labs["analyte"].to_list() == ["cd3_cd7_positive_percent"]
+    # 170 T cells at 1.7e9 lymphocytes/L are 1,700 per uL: one event is 10 cells per uL.
+    counted = t_cell_labs(
+        gated(tmp_path, lymphocytes="T"), patient="P", day=1, lymphocytes_1e9_per_l=1.7
+    )
+    assert counted["value"].to_list()[0] == pytest.approx(300)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from graftline.problems import InputError, Problem
 
 ROLES = (
     "leukocytes",
+    "lymphocytes",
     "beads",
     "nucleated",
     "car_t",

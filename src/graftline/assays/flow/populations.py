@@ -1,13 +1,12 @@
-"""From gate counts to what the trial records: cells per microlitre, MRD, CD7 on blasts."""
+"""From gate counts to cells per microlitre: the rows of T cells that a trial records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
-from scipy.stats import beta
 
-from graftline.assays.flow.gates import GatedSample, median_intensity
+from graftline.assays.flow.gates import GatedSample
 from graftline.problems import InputError, Problem
 
 
@@ -23,24 +22,6 @@ class Concentration:
     cells_per_ul: float
     limit_per_ul: float
     quantification: Literal["quantified", "below"]
-
-
-@dataclass(frozen=True, slots=True)
-class Mrd:
-    """Residual disease as a share of nucleated cells, with what the acquisition could detect.
-
-    ``label`` is ``positive``, ``negative`` or ``negative, low sensitivity``. ``low`` and ``high``
-    are exact (Clopper-Pearson) limits of the share. All shares are fractions.
-    """
-
-    events: int
-    total: int
-    fraction: float
-    low: float
-    high: float
-    limit_of_detection: float
-    limit_of_quantification: float
-    label: str
 
 
 def role_events(gated: GatedSample, role: str) -> int:
@@ -105,12 +86,57 @@ _ANALYTES: Mapping[str, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What turns events into cells per microlitre: the role's events and their concentration."""
+
+    role: str
+    events: int
+    per_ul: float
+
+
+def choose_reference(
+    gated: GatedSample,
+    *,
+    wbc_1e9_per_l: float | None = None,
+    lymphocytes_1e9_per_l: float | None = None,
+    beads_per_ul: float | None = None,
+) -> Reference | None:
+    """The reference of a sample: counting beads, leukocytes or lymphocytes; none without a number.
+
+    Raises
+    ------
+    InputError
+        No gate for the role, no events in it, or a concentration that is not positive.
+    ValueError
+        More than one concentration.
+    """
+    given = {
+        "beads": beads_per_ul,
+        "leukocytes": None if wbc_1e9_per_l is None else 1000 * wbc_1e9_per_l,
+        "lymphocytes": None if lymphocytes_1e9_per_l is None else 1000 * lymphocytes_1e9_per_l,
+    }
+    known = [(role, per_ul) for role, per_ul in given.items() if per_ul is not None]
+    if len(known) > 1:
+        raise ValueError("give one of wbc_1e9_per_l, lymphocytes_1e9_per_l and beads_per_ul")
+    if not known:
+        return None
+    role, per_ul = known[0]
+    events = role_events(gated, role)
+    if events == 0 or not per_ul > 0:
+        remedy = "check the gate, the acquisition and the concentration"
+        expected = f"events in the gate of {role} and their concentration"
+        raise InputError([Problem(gated.sample.name, expected, remedy)])
+    return Reference(role, events, per_ul)
+
+
 def t_cell_labs(
     gated: GatedSample,
     *,
     patient: str,
     day: float,
     wbc_1e9_per_l: float | None = None,
+    lymphocytes_1e9_per_l: float | None = None,
     beads_per_ul: float | None = None,
     least_events: int = 20,
 ) -> pl.DataFrame:
@@ -121,9 +147,12 @@ def t_cell_labs(
 
     Parameters
     ----------
-    wbc_1e9_per_l, beads_per_ul : float
-        One of them: the white-cell count with role ``leukocytes``, or beads per microlitre of
-        blood with role ``beads``.
+    wbc_1e9_per_l, lymphocytes_1e9_per_l, beads_per_ul : float
+        At most one of them: the white-cell or lymphocyte count with role ``leukocytes`` or
+        ``lymphocytes``, or beads per microlitre of blood with role ``beads``. Without one there are
+        shares and no counts.
+    least_events : int
+        Fewer events are below the limit.
 
     Returns
     -------
@@ -137,28 +166,25 @@ def t_cell_labs(
     InputError
         Roles missing, no reference events, CD7 gates that are not inside the CAR-negative gate.
     """
-    if (wbc_1e9_per_l is None) == (beads_per_ul is None):
-        raise ValueError("give either wbc_1e9_per_l or beads_per_ul")
-    role = "leukocytes" if wbc_1e9_per_l is not None else "beads"
-    per_ul = 1000 * wbc_1e9_per_l if wbc_1e9_per_l is not None else beads_per_ul
-    _require_car_negative(gated)
-    reference = role_events(gated, role)
-    if reference == 0 or per_ul is None or not per_ul > 0:
-        remedy = "check the gate, the acquisition and the concentration"
-        expected = f"events in the gate of {role} and their concentration"
-        raise InputError([Problem(gated.sample.name, expected, remedy)])
+    require_car_negative(gated)
+    reference = choose_reference(
+        gated,
+        wbc_1e9_per_l=wbc_1e9_per_l,
+        lymphocytes_1e9_per_l=lymphocytes_1e9_per_l,
+        beads_per_ul=beads_per_ul,
+    )
     rows: list[tuple[str, float, str, str, float | None]] = []
-    for analyte, gate_role in _ANALYTES.items():
-        if gate_role in gated.gating.roles:
-            cells = concentration(
-                role_events(gated, gate_role),
-                reference_events=reference,
-                reference_per_ul=per_ul,
-                least_events=least_events,
-            )
-            rows.append(
-                (analyte, cells.cells_per_ul, "cells/uL", cells.quantification, cells.limit_per_ul)
-            )
+    if reference is not None:
+        for analyte, gate_role in _ANALYTES.items():
+            if gate_role in gated.gating.roles:
+                cells = concentration(
+                    role_events(gated, gate_role),
+                    reference_events=reference.events,
+                    reference_per_ul=reference.per_ul,
+                    least_events=least_events,
+                )
+                limit = cells.limit_per_ul
+                rows.append((analyte, cells.cells_per_ul, "cells/uL", cells.quantification, limit))
     rows += _cd7_percent(gated, least_events)
     schema = {
         "analyte": pl.String,
@@ -173,7 +199,14 @@ def t_cell_labs(
     )
 
 
-def _require_car_negative(gated: GatedSample) -> None:
+def require_car_negative(gated: GatedSample) -> None:
+    """Refuse CD7 gates that hold CAR-T cells.
+
+    Raises
+    ------
+    InputError
+        No role ``car_negative_t``, or CD7 gates with events outside it.
+    """
     outer = gated.inside[role_gate(gated, "car_negative_t")]
     problems = [
         Problem(
@@ -201,120 +234,3 @@ def _cd7_percent(
     quantified = share >= limit
     word = "quantified" if quantified else "below"
     return [("cd3_cd7_positive_percent", max(share, limit), "%", word, limit)]
-
-
-def mrd_result(
-    events: int,
-    total: int,
-    *,
-    detection_events: int = 20,
-    quantification_events: int = 50,
-    sensitivity: float = 1e-4,
-    confidence: float = 0.95,
-) -> Mrd:
-    """MRD by flow from a cluster's events among all nucleated cells.
-
-    Positive with at least ``detection_events``; the limit of detection is that number over the
-    total, so 1e-4 needs 200,000 nucleated events. Fewer total events make a negative result
-    ``negative, low sensitivity``.
-
-    Raises
-    ------
-    ValueError
-        No events at all, or more events than the total.
-
-    Notes
-    -----
-    20 events to detect and 50 to quantify as EuroFlow has it (Theunissen 2017).
-    """
-    if total < 1 or not 0 <= events <= total:
-        raise ValueError("MRD needs nucleated events, and no more MRD events than those")
-    tail = (1 - confidence) / 2
-    low = float(beta.ppf(tail, events, total - events + 1)) if events else 0.0
-    high = float(beta.ppf(1 - tail, events + 1, total - events)) if events < total else 1.0
-    limit = detection_events / total
-    label = "positive" if events >= detection_events else "negative"
-    if label == "negative" and limit > sensitivity:
-        label = "negative, low sensitivity"
-    quantified = quantification_events / total
-    return Mrd(events, total, events / total, low, high, limit, quantified, label)
-
-
-def marrow_row(
-    gated: GatedSample,
-    *,
-    patient: str,
-    day: float,
-    gate_markers: str,
-    detection_events: int = 20,
-    cd7_channel: str | None = None,
-) -> pl.DataFrame:
-    """MRD and CD7 on blasts of one marrow sample as a row of the trial's ``marrow`` table.
-
-    Parameters
-    ----------
-    gate_markers : str
-        Markers the MRD gate relies on, separated by +. After CD7 CAR-T a gate that needs CD7
-        misses CD7-negative relapse.
-    cd7_channel : str, optional
-        Channel of CD7, for the intensity on blasts against CAR-negative CD7+ T cells.
-
-    Returns
-    -------
-    DataFrame [patient, day, specimen, mrd, mrd_fraction, mrd_sensitivity, mrd_events, mrd_method,
-        mrd_gate_markers, cd7_percent_of_blasts, cd7_mfi_percent_of_normal_t]
-        CD7 columns are null without the roles, without ``cd7_channel`` or with fewer than
-        ``detection_events`` cells.
-
-    Raises
-    ------
-    InputError
-        No role ``mrd`` or ``nucleated``, or no nucleated events.
-    """
-    total = role_events(gated, "nucleated")
-    if total == 0:
-        remedy = "check the gate and the acquisition"
-        raise InputError([Problem(gated.sample.name, "events in the gate of nucleated", remedy)])
-    found = mrd_result(role_events(gated, "mrd"), total, detection_events=detection_events)
-    return pl.DataFrame(
-        {
-            "patient": [patient],
-            "day": [float(day)],
-            "specimen": ["marrow"],
-            "mrd": ["positive" if found.label == "positive" else "negative"],
-            "mrd_fraction": [found.fraction],
-            "mrd_sensitivity": [found.limit_of_detection],
-            "mrd_events": [float(total)],
-            "mrd_method": ["flow"],
-            "mrd_gate_markers": [gate_markers],
-            "cd7_percent_of_blasts": [_cd7_of_blasts(gated, detection_events)],
-            "cd7_mfi_percent_of_normal_t": [_relative_mfi(gated, cd7_channel, detection_events)],
-        },
-        schema_overrides={
-            "cd7_percent_of_blasts": pl.Float64,
-            "cd7_mfi_percent_of_normal_t": pl.Float64,
-        },
-    )
-
-
-def _cd7_of_blasts(gated: GatedSample, least: int) -> float | None:
-    if not {"blasts", "cd7_positive_blasts"} <= set(gated.gating.roles):
-        return None
-    blasts = gated.inside[role_gate(gated, "blasts")]
-    if blasts.sum() < least:
-        return None
-    positive = blasts & gated.inside[role_gate(gated, "cd7_positive_blasts")]
-    return float(100 * positive.sum() / blasts.sum())
-
-
-def _relative_mfi(gated: GatedSample, channel: str | None, least: int) -> float | None:
-    if channel is None or not {"blasts", "cd7_positive_t"} <= set(gated.gating.roles):
-        return None
-    medians = []
-    for role in ("blasts", "cd7_positive_t"):
-        gate = role_gate(gated, role)
-        row = median_intensity(gated, gate=gate, channels=[channel]).row(0, named=True)
-        if row["events"] < least:
-            return None
-        medians.append(row["median"])
-    return 100 * medians[0] / medians[1] if medians[1] > 0 else None
