@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import click
 
-from graftline.terminal import PATH, chosen_formats
+from graftline.terminal import PATH, chosen_formats, progress, reports_input_errors
 
 if TYPE_CHECKING:
+    from graftline.assays.tcr.tracking import TieRule
     from graftline.problems import Problem
     from graftline.report.value import Section
     from graftline.tables.value import ReportTable
 
 P = ParamSpec("P")
+PAGE_FIGURES = ("pdf", "png", "svg")
 
 
 def page_options(command: Callable[P, None]) -> Callable[P, None]:
@@ -39,11 +41,9 @@ def write_and_show(
     problems: "Sequence[Problem]" = (),
     facts: Sequence[tuple[str, str]] = (),
     out: Path | None = None,
-    figures: str = "",
+    figures: Sequence[str] = (),
 ) -> None:
     """Write the page of an assay, print its table, its findings and where the page lies."""
-    formats = chosen_formats(figures, ("pdf", "png", "svg"), "--figures")
-
     from graftline.problems import Severity, format_problems, sorted_problems
     from graftline.report.assay_page import write_assay_page
     from graftline.terminal import print_table
@@ -59,7 +59,7 @@ def write_and_show(
         source=", ".join(path.name for path in inputs[:8]) + " ..." * (len(inputs) > 8),
         problems=told,
         facts=facts,
-        figures=formats,
+        figures=figures,
     )
     if shown is not None:
         print_table(shown)
@@ -71,4 +71,131 @@ def write_and_show(
     click.echo(f"{page}")
 
 
-COMMANDS: tuple[click.Command, ...] = ()
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="SHEET|FILES...")
+@click.option(
+    "--locus",
+    default="TRB",
+    show_default=True,
+    help="Locus to keep, such as TRA; all: whatever one locus the files hold.",
+)
+@click.option(
+    "--key",
+    type=click.Choice(["nt", "aa", "aa+v", "aa+v+j", "nt+v+j"]),
+    default="aa+v+j",
+    show_default=True,
+    help="What makes two rows one clone: CDR3 nucleotides or amino acids, with V and J gene.",
+)
+@click.option(
+    "--rank-at",
+    type=float,
+    metavar="DAY",
+    help="Rank clones at the sample nearest to this day, within 61 days; from HSPC where the "
+    "sheet has hsct_day  [default: month 12, else the last sample]",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="Clones to trace back to the donor.",
+)
+@click.option(
+    "--ties",
+    type=click.Choice(["order", "include", "exclude"]),
+    default="order",
+    show_default=True,
+    help="Clones tied at that cut: by order of sequence, all of them, or none.",
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(2),
+    default=1000,
+    show_default=True,
+    help="Reads or templates at which samples are compared; never that of the smallest sample.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Of the bootstrap intervals.",
+)
+@click.option(
+    "--format",
+    "dialect",
+    type=click.Choice(["airr", "immunoseq", "mixcr"]),
+    help="Format of FILES; a sheet has its own column  [default: by the header]",
+)
+@click.option(
+    "--count-column",
+    metavar="NAME",
+    help="Column of FILES with the counts; a sheet has its own column  [default: by the format]",
+)
+@page_options
+@reports_input_errors
+def tcr(
+    inputs: tuple[Path, ...],
+    locus: str,
+    key: str,
+    rank_at: float | None,
+    top: int,
+    ties: "TieRule",
+    depth: int,
+    seed: int,
+    dialect: str | None,
+    count_column: str | None,
+    out: Path | None,
+    figures: str,
+) -> None:
+    """Clonality, diversity and clones traced back to the donor, from T-cell repertoires.
+
+    SHEET is a sample sheet (columns file, patient, day, sample_type; docs/trial-folder.md); FILES
+    are AIRR Rearrangement, immunoSEQ or MiXCR tables, plain or gzip, each a sample.
+    """
+    formats = chosen_formats(figures, PAGE_FIGURES, "--figures")
+
+    from typing import cast
+
+    from graftline.assays.sheet import is_sheet
+    from graftline.assays.tcr.clones import CloneKey
+    from graftline.assays.tcr.study import TcrOptions, tcr_files_study, tcr_study
+    from graftline.report.assay_tcr import tcr_facts, tcr_section
+    from graftline.schema.sheets import TCR_SHEET
+    from graftline.tables.assay_tcr import terminal_table
+
+    options = TcrOptions(
+        key=cast("CloneKey", key.replace("+", "_")),
+        locus=None if locus.lower() == "all" else locus.upper(),
+        rank_at=rank_at,
+        top=top,
+        ties=ties,
+        depth=depth,
+        seed=seed,
+    )
+    with progress("Repertoires") as step:
+        if len(inputs) == 1 and is_sheet(inputs[0], TCR_SHEET.columns):
+            study = tcr_study(inputs[0], options=options, progress=step)
+        else:
+            study = tcr_files_study(
+                inputs,
+                options=options,
+                dialect=dialect,
+                count_column=count_column,
+                progress=step,
+            )
+        step("Drawing")
+        section = tcr_section(study)
+    write_and_show(
+        section,
+        inputs,
+        name="tcr",
+        shown=terminal_table(study),
+        problems=study.problems,
+        facts=tcr_facts(study),
+        out=out,
+        figures=formats,
+    )
+
+
+COMMANDS: tuple[click.Command, ...] = (tcr,)

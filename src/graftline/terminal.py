@@ -69,9 +69,15 @@ def print_table(table: "ReportTable") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table(box=SIMPLE_HEAD, title=table.title, title_justify="left", pad_edge=False)
+    shown = Table(
+        box=SIMPLE_HEAD,
+        title=table.title,
+        title_justify="left",
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for column in table.columns:
-        shown.add_column(column.heading, justify=column.align)
+        shown.add_column(column.heading, justify=column.align, overflow="fold")
     group = None
     for row in table.rows:
         if row.group is not None and row.group != group:

@@ -1,51 +1,74 @@
-"""Repertoires: trajectories, tracked clones, rarefaction, overlap, expansion."""
+"""Repertoires: courses, rarefaction, overlap."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from graftline.assays.tcr.depth import rarefaction_curve
 from graftline.assays.tcr.spectrum import Spectrum
 from graftline.figures.theme import (
     BLACK,
-    BLUE,
     CYCLE,
     DOUBLE_COLUMN,
-    GREEN,
-    GREY,
-    LIGHT,
-    ORANGE,
+    LINES,
     SINGLE_COLUMN,
-    SKY,
-    VERMILION,
     new_figure,
+    plain_log_axis,
     themed,
 )
 
 _MEASURES = {
-    "clonality": "Clonality (1 \N{MINUS SIGN} Pielou)",
-    "hill_1": "Diversity (exp Shannon, clones)",
-    "inverse_simpson": "Diversity (inverse Simpson, clones)",
+    "clonality": "Clonality",
+    "hill_1": "Diversity, exp(Shannon)",
+    "inverse_simpson": "Diversity, inverse Simpson",
     "estimate": "Value at the common depth",
 }
 _OVERLAPS = {"morisita_horn": "Morisita-Horn", "jaccard": "Jaccard", "f": "F", "f2": "F2"}
-_BANDS = (VERMILION, ORANGE, SKY, LIGHT)
+_LOGARITHMIC = ("hill_1", "inverse_simpson", "richness")
+_MONTHS = (1, 3, 6, 9, 12, 18, 24, 36, 48, 60)
+_LONG = 20
+_MOST_NAMED = 24
+_MOST_NUMBERS = 14
+_WIDEST_MAP = 5.2
+
+
+def panel_grid(
+    count: int, *, height: float, share: bool = True, columns: int = 3
+) -> tuple[Figure, list[Axes]]:
+    """Panels side by side, up to three in a row; the caller draws inside ``themed``."""
+    wide = min(columns, count)
+    rows = math.ceil(count / wide)
+    width = {1: SINGLE_COLUMN + 0.8, 2: 5.6}.get(wide, DOUBLE_COLUMN)
+    figure = new_figure(width, height * rows + 0.5)
+    grid = figure.subplots(rows, wide, squeeze=False, sharex=share, sharey=share)
+    panels = list(grid.ravel())
+    for spare in panels[count:]:
+        spare.remove()
+    for axes in panels[:count]:
+        axes.tick_params(labelbottom=True, labelleft=True)
+    return figure, panels[:count]
 
 
 def draw_repertoire_courses(
-    table: pl.DataFrame, *, measures: Sequence[str] = ("clonality", "hill_1")
+    table: pl.DataFrame,
+    *,
+    measures: Sequence[str] = ("clonality", "hill_1"),
+    time: str = "Months from HSPC",
 ) -> Figure:
     """Clonality and diversity over time, one line per patient, the donor's sample first.
 
     Parameters
     ----------
     table : DataFrame [patient, month, measures]
-        ``month`` from HSPC; null for the donor's sample, drawn left of the axis and joined by a
-        dotted line.
+        Null ``month`` for the donor's sample, drawn left of the axis and joined by a dotted line.
+    time : str
+        What the months count from.
     """
     patients = table["patient"].unique().sort().to_list()
     last = float(table["month"].drop_nulls().max() or 1)  # type: ignore[arg-type]  # a float column
@@ -58,11 +81,17 @@ def draw_repertoire_courses(
                 own = table.filter(pl.col("patient") == patient).sort("month")
                 _course(axes, own, measure, donor_place, CYCLE[n % len(CYCLE)], patient)
             axes.set_title(_MEASURES.get(measure, measure))
-            axes.set_xlabel("Months from HSPC")
-            ticks = [t for t in (0, 1, 3, 6, 9, 12, 18, 24, 36) if t <= last]
+            if measure in _LOGARITHMIC:
+                plain_log_axis(axes)
+                axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=12))
+            else:
+                axes.set_ylim(bottom=0)
+            axes.set_xlabel(time)
+            ticks = [t for t in _MONTHS if t <= last + 0.5 and (t > 1 or last < _LONG)]
             axes.set_xticks([donor_place, *ticks], ["donor", *map(str, ticks)])
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower left", ncols=min(len(labels), 8))
+        if len(labels) <= _MOST_NAMED:
+            figure.legend(handles, labels, loc="outside lower left", ncols=min(len(labels), 8))
     return figure
 
 
@@ -79,86 +108,50 @@ def _course(
             axes.plot(*ends, ":", color=colour, linewidth=0.8)
 
 
-def draw_rank_bands(bands: pl.DataFrame, *, samples: Sequence[str], ranked_at: str) -> Figure:
-    """Share of every sample held by clones of rank bands at one time, as flowing areas.
-
-    Parameters
-    ----------
-    bands : DataFrame [sample, band, share]
-        From `track_rank_bands`.
-    samples : sequence of str
-        Order of the columns, the donor first.
-    """
-    names = bands["band"].unique(maintain_order=True).to_list()
-    colours = dict(zip(names, [*_BANDS[: len(names) - 1], LIGHT], strict=True))
-    place = np.arange(len(samples), dtype=np.float64)
-    with themed():
-        figure = new_figure(SINGLE_COLUMN + 0.6, 3.0)
-        axes = figure.subplots()
-        bottom = np.zeros(len(samples))
-        for name in names:
-            share = _shares(bands.filter(pl.col("band") == name), samples)
-            axes.bar(place, share, 0.45, bottom=bottom, color=colours[name], label=name)
-            for i in range(len(samples) - 1):
-                across = [place[i] + 0.225, place[i + 1] - 0.225]
-                low, high = bottom[i : i + 2], (bottom + share)[i : i + 2]
-                axes.fill_between(across, low, high, color=colours[name], alpha=0.35, linewidth=0)
-            bottom += share
-        axes.set_xticks(place, list(samples))
-        axes.set_ylim(0, 1)
-        axes.set_ylabel("Share of the repertoire")
-        axes.set_title(f"Clones by their rank at {ranked_at}")
-        figure.legend(loc="outside lower left", ncols=len(names))
-    return figure
-
-
-def _shares(part: pl.DataFrame, samples: Sequence[str]) -> Any:
-    by_sample = dict(part.select("sample", "share").iter_rows())
-    return np.array([by_sample[sample] for sample in samples])
-
-
-def draw_tracked_clones(
-    tracked: pl.DataFrame, *, samples: Sequence[str], ranked_at: str, named: int = 10
+def draw_rarefaction(
+    spectra: Mapping[str, Mapping[str, Spectrum]],
+    *,
+    months: Mapping[str, float | None],
+    time: str = "Months from HSPC",
+    points: int = 40,
 ) -> Figure:
-    """Stacked shares of every tracked clone in every sample; the largest have colours.
+    """Clones expected at every depth up to each sample's own reads; no extrapolation.
 
     Parameters
     ----------
-    tracked : DataFrame [rank, sample, share]
-        From `track_clones`.
+    spectra : mapping of panel title (patient) to mapping of sample to Spectrum
+    months : mapping of sample to month
+        Samples without a month (a donor's) are black and dashed. Where none has one, every sample
+        has its own colour and a line in the legend.
     """
-    ranks = tracked["rank"].unique().sort().to_list()
-    place = np.arange(len(samples), dtype=np.float64)
+    known = [month for month in months.values() if month is not None]
+    last = max(known, default=0.0)
+    shades = mpl.colormaps["viridis_r"]
     with themed():
-        figure = new_figure(SINGLE_COLUMN + 0.6, 3.0)
-        axes = figure.subplots()
-        shares = np.array([_shares(tracked.filter(pl.col("rank") == r), samples) for r in ranks])
-        colours = [CYCLE[n % len(CYCLE)] if n < named else LIGHT for n in range(len(ranks))]
-        axes.stackplot(place, shares, colors=colours, edgecolor="white", linewidth=0.3)
-        axes.set_xticks(place, list(samples))
-        axes.set_xlim(0, len(samples) - 1)
-        axes.set_ylim(0, min(1.0, 1.15 * float(shares.sum(axis=0).max())))
-        axes.set_ylabel("Share of the repertoire")
-        axes.set_title(f"Top {len(ranks)} clones at {ranked_at}, traced back")
-    return figure
-
-
-def draw_rarefaction(spectra: Mapping[str, Spectrum], *, points: int = 40) -> Figure:
-    """Clones expected at every depth up to each sample's own reads; no extrapolation."""
-    with themed():
-        figure = new_figure(SINGLE_COLUMN + 0.8, 2.9)
-        axes = figure.subplots()
-        for n, (name, spectrum) in enumerate(spectra.items()):
-            depths = np.unique(np.linspace(1, spectrum.reads, points).round())
-            curve = rarefaction_curve(spectrum, depths=depths.tolist())
-            style = ("-", "--", ":")[n // len(CYCLE) % 3]
-            axes.plot(depths, curve, style, color=CYCLE[n % len(CYCLE)], label=name)
-        axes.locator_params(axis="x", nbins=5)
-        axes.set_xlabel("Reads")
-        axes.set_ylabel("Clones expected")
-        axes.set_xlim(left=0)
-        axes.set_ylim(bottom=0)
-        figure.legend(loc="outside right upper")
+        figure, panels = panel_grid(len(spectra), height=2.1, share=False)
+        for axes, (title, samples) in zip(panels, spectra.items(), strict=True):
+            for n, (name, spectrum) in enumerate(samples.items()):
+                depths = np.unique(np.linspace(1, spectrum.reads, points).round())
+                curve = rarefaction_curve(spectrum, depths=depths.tolist())
+                month = months.get(name)
+                if not known:
+                    style = LINES[n // len(CYCLE) % len(LINES)]
+                    axes.plot(depths, curve, style, color=CYCLE[n % len(CYCLE)], label=name)
+                elif month is None:
+                    axes.plot(depths, curve, "--", color=BLACK)
+                else:
+                    axes.plot(depths, curve, color=shades(0.1 + 0.9 * month / max(last, 1.0)))
+            axes.locator_params(axis="x", nbins=4)
+            axes.set_title(title)
+            axes.set_xlabel("Reads or templates")
+            axes.set_ylabel("Clones expected")
+            axes.set_xlim(left=0)
+            axes.set_ylim(bottom=0)
+        if known:
+            scale = mpl.cm.ScalarMappable(mpl.colors.Normalize(0, max(last, 1.0)), shades)
+            figure.colorbar(scale, ax=list(panels), label=f"{time} (dashed: donor)", shrink=0.8)
+        elif len(months) <= _MOST_NAMED:
+            figure.legend(loc="outside right upper")
     return figure
 
 
@@ -175,44 +168,16 @@ def draw_overlap(
             matrix[second, first] = value
     top = float(np.nanmax(matrix)) or 1.0
     with themed():
-        side = 1.2 + 0.42 * len(names)
+        side = 1.2 + min(0.42 * len(names), _WIDEST_MAP)
         figure = new_figure(side + 0.6, side)
         axes = figure.subplots()
         image = axes.imshow(matrix, cmap="viridis", vmin=0, vmax=top)
         axes.set_xticks(range(len(names)), names, rotation=90)
         axes.set_yticks(range(len(names)), names)
         for (row, column), value in np.ndenumerate(matrix):
-            if len(names) <= 14 and not np.isnan(value):
+            if len(names) <= _MOST_NUMBERS and not np.isnan(value):
                 colour = "white" if value < 0.6 * top else BLACK
                 text = f"{value:.2f}" if value >= 0.01 or value == 0 else f"{value:.0e}"
                 axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=5.5)
         figure.colorbar(image, ax=axes, label=_OVERLAPS.get(measure, measure), shrink=0.8)
-    return figure
-
-
-def draw_expansion(table: pl.DataFrame, *, before: str, after: str) -> Figure:
-    """Share before against share after of every tested clone, expanded and contracted marked.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `expansion_test`. Clones absent on one side are drawn on that axis's edge.
-    """
-    seen = table.select(pl.concat_list("share_before", "share_after").explode()).to_series()
-    floor = float(seen.filter(seen > 0).min() or 1e-6) / 2  # type: ignore[arg-type]  # floats
-    colours = {"expanded": VERMILION, "contracted": BLUE, "unchanged": GREY}
-    with themed():
-        figure = new_figure(SINGLE_COLUMN, 3.3)
-        axes = figure.subplots()
-        for call in ("unchanged", "contracted", "expanded"):
-            part = table.filter(pl.col("call") == call)
-            x, y = (np.maximum(part[c].to_numpy(), floor) for c in ("share_before", "share_after"))
-            axes.plot(x, y, "o", color=colours[call], alpha=0.7, label=f"{call} ({part.height})")
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        top = max(axes.get_xlim()[1], axes.get_ylim()[1])
-        axes.plot([floor, top], [floor, top], "-", color=GREEN, linewidth=0.6)
-        axes.set_xlabel(f"Share in {before}")
-        axes.set_ylabel(f"Share in {after}")
-        figure.legend(loc="outside lower left", ncols=3, handletextpad=0.1, columnspacing=0.8)
     return figure

@@ -7,10 +7,13 @@ from pathlib import Path
 import polars as pl
 
 from graftline.assays.sheet import named_files, read_sheet, sheet_notes
+from graftline.assays.tcr.study import inspect_tcr, tcr_study
 from graftline.problems import ExtraMissingError, InputError, Problem, Severity
+from graftline.report.assay_tcr import tcr_section
 from graftline.report.value import Section
 from graftline.schema.sheets import SHEETS, Sheet
 from graftline.trial import Trial
+from graftline.trial.timeline import hsct_days
 
 FOLDER = "assays"
 _TOLD = 8
@@ -40,8 +43,22 @@ class AssaySections:
     problems: tuple[Problem, ...] = ()
 
 
+def _hsct_days(trial: Trial | None) -> pl.DataFrame | None:
+    """Days of the first HSPC by patient: [patient, hsct_day]."""
+    if trial is None:
+        return None
+    return hsct_days(trial).select("patient", "hsct_day")
+
+
+def _tcr(path: Path, trial: Trial | None) -> Found:
+    study = tcr_study(path, hsct_days=_hsct_days(trial))
+    return tcr_section(study), study.problems
+
+
 # One entry per sheet that has a section; the key is the sheet's name.
-READERS: Mapping[str, AssayReader] = {}
+READERS: Mapping[str, AssayReader] = {
+    "tcr": AssayReader(_tcr, lambda path, trial: inspect_tcr(path, hsct_days=_hsct_days(trial))),
+}
 
 
 def assay_sections(
@@ -87,7 +104,8 @@ def inspect_assays(
     for sheet, path in _sheets(folder):
         progress(f"Assays: {sheet.title}")
         try:
-            found = [*READERS[sheet.name].inspect(path, trial), *_sheet_findings(sheet, path, trial)]
+            found = [*READERS[sheet.name].inspect(path, trial)]
+            found += _sheet_findings(sheet, path, trial)
         except InputError as error:
             found = error.problems
         except ExtraMissingError as absent:

@@ -49,7 +49,8 @@ def samples_of_sheet(path: Path, *, hsct_days: pl.DataFrame | None = None) -> Sa
     path : Path
         Columns as declared in `graftline.schema.sheets.TCR_SHEET`.
     hsct_days : DataFrame [patient, hsct_day], optional
-        Days of HSPC, used for patients for whom the sheet has none.
+        Days of HSPC, used for patients for whom the sheet has none; a patient with neither has no
+        months.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def samples_of_sheet(path: Path, *, hsct_days: pl.DataFrame | None = None) -> Sa
             .drop("known_hsct_day")
         )
     rows = rows.with_columns(sample=pl.coalesce("sample", _label()))
-    if problems := _sheet_problems(rows, path.name):
+    if problems := _sheet_problems(rows, path.name, partly=hsct_days is not None):
         raise InputError(problems)
     hsct = pl.col("hsct_day").max().over("patient")
     from_hsct = rows["hsct_day"].is_not_null().any()
@@ -122,7 +123,7 @@ def _plain(days: pl.Series) -> pl.Series:
     return pl.Series([None if day is None else f"{day:g}" for day in days], dtype=pl.String)
 
 
-def _sheet_problems(rows: pl.DataFrame, file: str) -> list[Problem]:
+def _sheet_problems(rows: pl.DataFrame, file: str, *, partly: bool) -> list[Problem]:
     undated = rows.filter(pl.col("sample_type") == "patient", pl.col("day").is_null())
     problems = [
         Problem(
@@ -150,10 +151,10 @@ def _sheet_problems(rows: pl.DataFrame, file: str) -> list[Problem]:
         expected="each file once",
         remedy="correct the name; of a file with several samples name each in column repertoire",
     )
-    return problems + _hsct_problems(rows, file)
+    return problems + _hsct_problems(rows, file, partly=partly)
 
 
-def _hsct_problems(rows: pl.DataFrame, file: str) -> list[Problem]:
+def _hsct_problems(rows: pl.DataFrame, file: str, *, partly: bool) -> list[Problem]:
     days = rows.group_by("patient", maintain_order=True).agg(
         pl.col("row").first(), pl.col("hsct_day").drop_nulls().unique().sort()
     )
@@ -170,7 +171,7 @@ def _hsct_problems(rows: pl.DataFrame, file: str) -> list[Problem]:
         )
         for patient, row, several in given.filter(pl.col("hsct_day").list.len() > 1).rows()
     ]
-    if 0 < given.height < days.height:
+    if 0 < given.height < days.height and not partly:
         without = days.filter(pl.col("hsct_day").list.len() == 0)
         problems += [
             Problem(

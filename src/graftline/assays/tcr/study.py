@@ -136,7 +136,9 @@ def tcr_files_study(
     return study_samples(samples, options=options or TcrOptions(), progress=progress)
 
 
-def inspect_tcr(sheet: Path, *, options: TcrOptions | None = None) -> list[Problem]:
+def inspect_tcr(
+    sheet: Path, *, options: TcrOptions | None = None, hsct_days: pl.DataFrame | None = None
+) -> list[Problem]:
     """Findings of a sheet and its files that stop nothing, without the numbers.
 
     Raises
@@ -145,7 +147,7 @@ def inspect_tcr(sheet: Path, *, options: TcrOptions | None = None) -> list[Probl
         As `tcr_study`.
     """
     chosen = options or TcrOptions()
-    samples = samples_of_sheet(sheet)
+    samples = samples_of_sheet(sheet, hsct_days=hsct_days)
     named, clones = read_sample_clones(samples, key=chosen.key, locus=chosen.locus)
     return [*clones.problems, *_count_problems(named, clones)]
 
@@ -216,7 +218,8 @@ def _ranked(summary: pl.DataFrame, options: TcrOptions) -> pl.DataFrame:
     for patient in summary["patient"].drop_nulls().unique(maintain_order=True):
         own = readable.filter(pl.col("patient") == patient)
         donors = own.filter(pl.col("sample_type") == "donor")["sample"]
-        later = own.filter(pl.col("sample_type") == "patient").sort("day", maintain_order=True)
+        later = own.filter(pl.col("sample_type") == "patient", pl.col("day").is_not_null())
+        later = later.sort("day", maintain_order=True)
         at, month, rule, reason = _ranking_sample(later, options)
         donor = donors[0] if donors.len() else None
         if reason is None and donor is None:
@@ -231,7 +234,7 @@ def _ranking_sample(
     later: pl.DataFrame, options: TcrOptions
 ) -> tuple[str | None, float | None, str | None, str | None]:
     if later.is_empty():
-        return None, None, None, "no sample of the patient with clones"
+        return None, None, None, "no sample of the patient with clones and a day"
     wanted = MONTH_12_DAYS if options.rank_at is None else options.rank_at
     away = (pl.col("day") - wanted).abs()
     near = later.filter(away <= options.rank_within).sort(away, "day", maintain_order=True)
