@@ -1,9 +1,12 @@
 """Organ stages of acute GVHD by MAGIC, and the overall grade made of them."""
 
+from functools import reduce
+from operator import or_
 from typing import Any, Literal
 
 import polars as pl
 
+from graftline.assess.on_arrays import Words
 from graftline.assess.printed import printed_criteria
 from graftline.assess.quantified import bounded_grade
 
@@ -56,18 +59,7 @@ def stage_organs(
             bilirubin_mg_per_dl=pl.coalesce("bilirubin_mg_per_dl", "value")
         )
     daily = _with_mean_diarrhoea(_one_row_per_day(rows), days=mean_of_days)
-    child = pl.col("weight") <= child_up_to_kg
-    as_child = pl.coalesce(child, pl.col("age_years") < 18, pl.lit(value=False))
-    daily = daily.with_columns(as_child=as_child)
-    stages: list[pl.Expr] = []
-    for organ, conditions in _stage_conditions().items():
-        not_gvhd = pl.col(f"{organ.removeprefix('upper_').removeprefix('lower_')}_is_gvhd") == "no"
-        recorded = pl.any_horizontal(met.is_not_null() for met in conditions.values())
-        certain, possible = bounded_grade(conditions)
-        stages += [
-            pl.when(not_gvhd).then(0).when(recorded).then(certain).alias(organ),
-            pl.when(not_gvhd).then(0).when(recorded).then(possible).alias(f"{organ}_possible"),
-        ]
+    daily = daily.with_columns(as_child=staged_as_child(child_up_to_kg=child_up_to_kg))
     uncertain = pl.concat_str(
         [
             pl.when(pl.col(f"{organ}_is_gvhd") == "uncertain").then(pl.lit(organ))
@@ -79,11 +71,43 @@ def stage_organs(
     return daily.select(
         "patient",
         "day",
-        *stages,
+        *(stage.alias(name) for name, stage in organ_stages().items()),
         "cause",
         uncertain=pl.when(uncertain != "").then(uncertain),
         chronic_sign="chronic_sign",
     ).sort("patient", "day")
+
+
+def staged_as_child(words: Words = pl, *, child_up_to_kg: float = 50) -> Any:
+    """Whether diarrhoea is staged by weight: ``weight`` decides, else ``age_years``, else no."""
+    child = words.col("weight") <= child_up_to_kg
+    return words.coalesce(child, words.col("age_years") < 18, words.lit(value=False))
+
+
+def organ_stages(words: Words = pl) -> dict[str, Any]:
+    """MAGIC stage of each organ from the findings of one day, and the highest one possible.
+
+    Parameters
+    ----------
+    words : polars, or arrays (``on_arrays``)
+        With the findings of the table ``gvhd``, ``upper`` (nausea or vomiting that counts),
+        ``weight``, ``as_child`` and ``<skin|liver|gi>_is_gvhd``.
+
+    Returns
+    -------
+    dict of ``<organ>`` and ``<organ>_possible`` to Int64 column
+    """
+    stages: dict[str, Any] = {}
+    for organ, conditions in _stage_conditions(words).items():
+        place = organ.removeprefix("upper_").removeprefix("lower_")
+        not_gvhd = words.col(f"{place}_is_gvhd") == "no"
+        recorded = reduce(or_, (met.is_not_null() for met in conditions.values()))
+        certain, possible = bounded_grade(conditions, words)
+        for name, stage in ((organ, certain), (f"{organ}_possible", possible)):
+            stages[name] = (
+                words.when(not_gvhd).then(words.lit(0)).when(recorded).then(stage).cast(pl.Int64)
+            )
+    return stages
 
 
 def _one_row_per_day(rows: pl.DataFrame) -> pl.DataFrame:
@@ -157,21 +181,18 @@ def _with_mean_diarrhoea(daily: pl.DataFrame, *, days: int) -> pl.DataFrame:
     return daily.sort("patient", "day").with_columns(means)
 
 
-def _stage_conditions() -> dict[str, dict[int, pl.Expr]]:
+def _stage_conditions(words: Words) -> dict[str, dict[int, Any]]:
     """Each organ's stages as conditions that are true, false or unknown."""
     skin, liver = _PRINTED["skin"], _PRINTED["liver"]
-    area, mg = pl.col("skin_bsa_percent"), pl.col("bilirubin_mg_per_dl").round(9)
-    alarm = pl.col("severe_abdominal_pain_or_ileus").fill_null(value=False) | pl.col(
+    area, mg = words.col("skin_bsa_percent"), words.col("bilirubin_mg_per_dl").round(9)
+    alarm = words.col("severe_abdominal_pain_or_ileus").fill_null(value=False) | words.col(
         "bloody_stool"
     ).fill_null(value=False)
+    volume, by_weight = words.col("stool_ml_per_day"), _PRINTED["lower_gi"]["child"]
     lower = {
-        stage: pl.when("as_child")
-        .then(
-            _diarrhoea(
-                stage, _PRINTED["lower_gi"]["child"], pl.col("stool_ml_per_day") / pl.col("weight")
-            )
-        )
-        .otherwise(_diarrhoea(stage, _PRINTED["lower_gi"]["adult"], pl.col("stool_ml_per_day")))
+        stage: words.when(words.col("as_child"))
+        .then(_diarrhoea(stage, by_weight, volume / words.col("weight"), words))
+        .otherwise(_diarrhoea(stage, _PRINTED["lower_gi"]["adult"], volume, words))
         for stage in (1, 2, 3)
     }
     recorded = lower[1].is_not_null()
@@ -182,7 +203,7 @@ def _stage_conditions() -> dict[str, dict[int, pl.Expr]]:
             3: area > skin["stage_3_above"],
             # like pain and blood, bullae are written down when present
             4: (area > skin["stage_3_above"])
-            & pl.when(area.is_not_null()).then(pl.col("skin_bullae").fill_null(value=False)),
+            & words.when(area.is_not_null()).then(words.col("skin_bullae").fill_null(value=False)),
         },
         "liver": {
             1: mg >= liver["stage_1_from"],
@@ -190,39 +211,43 @@ def _stage_conditions() -> dict[str, dict[int, pl.Expr]]:
             3: mg > liver["stage_3_above"],
             4: mg > liver["stage_4_above"],
         },
-        "upper_gi": {1: pl.col("upper")},
+        "upper_gi": {1: words.col("upper")},
         "lower_gi": {
             **{
-                stage: pl.when(alarm).then(pl.lit(value=True)).otherwise(met)
+                stage: words.when(alarm).then(words.lit(value=True)).otherwise(met)
                 for stage, met in lower.items()
             },
             # no word on pain and blood beside a volume is a no
-            4: pl.when(alarm).then(pl.lit(value=True)).when(recorded).then(pl.lit(value=False)),
+            4: words.when(alarm)
+            .then(words.lit(value=True))
+            .when(recorded)
+            .then(words.lit(value=False)),
         },
     }
 
 
-def _diarrhoea(stage: int, limits: dict[str, Any], volume: pl.Expr) -> pl.Expr:
+def _diarrhoea(stage: int, limits: dict[str, Any], volume: Any, words: Words) -> Any:
     """Whether a stage is reached, by volume, else by episodes."""
-    volume, episodes = volume.round(9), pl.col("stool_episodes_per_day")
+    volume, episodes = volume.round(9), words.col("stool_episodes_per_day")
     by_volume, by_episodes = limits["volume"][stage - 1], limits["episodes"][stage - 1]
     if stage == 3:
-        return pl.coalesce(volume > by_volume, episodes > by_episodes)
-    return pl.coalesce(volume >= by_volume, episodes >= by_episodes)
+        return words.coalesce(volume > by_volume, episodes > by_episodes)
+    return words.coalesce(volume >= by_volume, episodes >= by_episodes)
 
 
-def overall_grade(system: GradingSystem, *, suffix: str = "") -> pl.Expr:
+def overall_grade(system: GradingSystem, words: Words = pl, *, suffix: str = "") -> Any:
     """Overall grade 0 to 4 from the organ stages of one row; missing organs count as stage 0.
 
     Parameters
     ----------
     system : {"magic2016", "glucksberg1994"}
+    words : polars, or arrays (``on_arrays``)
     suffix : str
         ``""`` for the stages seen, ``"_possible"`` for the highest the record allows.
     """
-    skin, liver, upper, lower = (pl.col(f"{o}{suffix}").fill_null(0) for o in ORGANS)
+    skin, liver, upper, lower = (words.col(f"{o}{suffix}").fill_null(0) for o in ORGANS)
     if system == "glucksberg1994":
-        gut = pl.max_horizontal(upper, lower)
+        gut = words.max_horizontal(upper, lower)
         four = (skin == 4) | (liver == 4)
         three = (liver >= 2) | (gut >= 2)
     else:
@@ -230,7 +255,7 @@ def overall_grade(system: GradingSystem, *, suffix: str = "") -> pl.Expr:
         three = (liver >= 2) | (lower >= 2)
     two = (skin >= 3) | (liver >= 1) | (upper >= 1) | (lower >= 1)
     return (
-        pl.when(four)
+        words.when(four)
         .then(4)
         .when(three)
         .then(3)

@@ -1,15 +1,16 @@
 """Grade 4 pancytopenia and severe marrow hypocellularity: first day, and whether still there."""
 
-from typing import Literal
+from typing import Any, Literal, cast
 
 import polars as pl
 
 from graftline.assess.adjudicated import adjudicated_events
 from graftline.assess.answers import adjudicated_for, answer_everybody, join_flags
 from graftline.assess.cell_counts import from_nearest_day, with_calculated_anc, worst_of_day
+from graftline.assess.on_arrays import Column, OnArrays, Words
 from graftline.assess.population import infused_patients, transplanted_patients
 from graftline.assess.printed import printed_criteria
-from graftline.assess.quantified import is_below
+from graftline.assess.quantified import is_below, less_than
 from graftline.assess.results import Assessed, as_results, combine_results
 from graftline.assess.sorted_rows import gather_rows
 from graftline.rules import Read, Rule
@@ -119,10 +120,42 @@ def pancytopenia_days(
     near = wide.with_columns(
         from_nearest_day(analyte, within_days=values_within_days) for analyte in limits
     )
-    # Kleene logic: one count known not to be low settles the day, a missing one does not
-    by_line = [pl.col(a) | pl.col("red_cells") if a == "hemoglobin" else pl.col(a) for a in limits]
     measured = wide.select(pl.any_horizontal(pl.col(a).is_not_null() for a in limits)).to_series()
-    return near.select("patient", "day", met=pl.all_horizontal(by_line), measured=measured)
+    return near.select("patient", "day", met=_all_low(definition, pl), measured=measured)
+
+
+def pancytopenic(
+    counts: OnArrays,
+    *,
+    definition: Definition = "graftline",
+    transfusion_within_days: float = 7,
+) -> Column:
+    """Whether the pancytopenia definition holds on the counts of one day.
+
+    Parameters
+    ----------
+    counts : arrays (``on_arrays``)
+        The day's counts by analyte, quantified, and ``red_cells_age``: days since red cells were
+        last given, infinite where never.
+    definition, transfusion_within_days
+        As in ``pancytopenia_days``.
+    """
+    quantified = counts.lit("quantified")
+    low: dict[str, Column] = {
+        analyte: less_than(counts.col(analyte), float(limit), quantified, counts)
+        for analyte, limit in _PRINTED[definition]["below"].items()
+    }
+    low["red_cells"] = counts.col("red_cells_age") <= transfusion_within_days
+    return cast(Column, _all_low(definition, OnArrays(low, counts.rows)))
+
+
+def _all_low(definition: Definition, words: Words) -> Any:
+    """Kleene logic: one count known not to be low settles the day, a missing one does not."""
+    lines = [
+        words.col(line) | words.col("red_cells") if line == "hemoglobin" else words.col(line)
+        for line in _PRINTED[definition]["below"]
+    ]
+    return words.all_horizontal(*lines)
 
 
 def _with_red_cells(

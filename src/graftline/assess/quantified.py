@@ -5,7 +5,11 @@ when the limit lies above t. Both sides are rounded to nine decimals, so that 1.
 conversion do not move a value across a boundary.
 """
 
+from typing import Any
+
 import polars as pl
+
+from graftline.assess.on_arrays import Words
 
 _DECIMALS = 9
 
@@ -22,13 +26,26 @@ def is_below(
     quantification: str = "quantification",
 ) -> pl.Expr:
     """Whether the result is less than the threshold; null where that cannot be known."""
-    v, t, q = pl.col(value).round(_DECIMALS), _rounded(threshold), pl.col(quantification)
+    below: pl.Expr = less_than(pl.col(value), _rounded(threshold), pl.col(quantification))
+    return below
+
+
+def less_than(value: Any, threshold: Any, limit: Any, words: Words = pl) -> Any:
+    """Whether a result is less than a threshold, for polars or for arrays (``on_arrays``).
+
+    Parameters
+    ----------
+    value, threshold : columns
+    limit : column
+        ``below`` or ``above`` where the value is a limit of quantification.
+    """
+    v = value.round(_DECIMALS)
     return (
-        pl.when(q == "below")
-        .then(pl.when(v <= t).then(pl.lit(value=True)))
-        .when(q == "above")
-        .then(pl.when(v >= t).then(pl.lit(value=False)))
-        .otherwise(v < t)
+        words.when(limit == "below")
+        .then(words.when(v <= threshold).then(words.lit(value=True)))
+        .when(limit == "above")
+        .then(words.when(v >= threshold).then(words.lit(value=False)))
+        .otherwise(v < threshold)
     )
 
 
@@ -69,24 +86,28 @@ def is_at_least(
     return ~is_below(threshold, value=value, quantification=quantification)
 
 
-def bounded_grade(conditions: dict[int, pl.Expr]) -> tuple[pl.Expr, pl.Expr]:
+def bounded_grade(conditions: dict[int, Any], words: Words = pl) -> tuple[Any, Any]:
     """Lowest and highest grade compatible with what is known.
 
     Parameters
     ----------
     conditions : dict of grade to Boolean expression
         True, false or unknown (null) for each grade; the highest true one is the grade.
+    words : polars, or arrays (``on_arrays``)
 
     Returns
     -------
     (certain, possible) : two Int64 expressions
         They differ where an unknown condition could raise the grade.
     """
-    certain = pl.max_horizontal(
-        pl.lit(0), *(pl.when(met).then(pl.lit(g)) for g, met in conditions.items())
+    certain = words.max_horizontal(
+        words.lit(0), *(words.when(met).then(words.lit(g)) for g, met in conditions.items())
     )
-    possible = pl.max_horizontal(
-        pl.lit(0),
-        *(pl.when(met.fill_null(value=True)).then(pl.lit(g)) for g, met in conditions.items()),
+    possible = words.max_horizontal(
+        words.lit(0),
+        *(
+            words.when(met.fill_null(value=True)).then(words.lit(g))
+            for g, met in conditions.items()
+        ),
     )
     return certain.cast(pl.Int64), possible.cast(pl.Int64)

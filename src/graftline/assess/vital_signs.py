@@ -1,7 +1,10 @@
 """Daily vital signs as CRS grading reads them: fever, hypotension, oxygen, worst of each day."""
 
+from typing import Any
+
 import polars as pl
 
+from graftline.assess.on_arrays import Words
 from graftline.assess.printed import printed_criteria
 from graftline.assess.sorted_rows import gather_rows
 
@@ -9,14 +12,15 @@ _CRS = printed_criteria("crs_astct2019")
 _NORM = _CRS["hypotension"]
 
 
-def systolic_norm(age: pl.Expr, *, adult_below_mmhg: float = 90) -> pl.Expr:
+def systolic_norm(age: Any, words: Words = pl, *, adult_below_mmhg: float = 90) -> Any:
     """Systolic pressure (mmHg) below which a patient of that age is hypotensive.
 
     90 from 10 years and where the age is unknown; 70 + 2 x age from 1 to 10 years; 70 under 1 year.
+    ``words`` is polars, or arrays (``on_arrays``).
     """
     child = _NORM["child_intercept_mmhg"] + _NORM["child_slope_mmhg_per_year"] * age
     return (
-        pl.when(age < _NORM["child_linear_from_years"])
+        words.when(age < _NORM["child_linear_from_years"])
         .then(float(_NORM["infant_below_mmhg"]))
         .when(age < _NORM["child_linear_to_years"])
         .then(child)
@@ -58,10 +62,12 @@ def daily_crs_signs(
     """
     ages = patients.select("patient", "age_years")
     rows = vitals.join(ages, on="patient", how="left", validate="m:1", maintain_order="left")
-    rows = rows.with_columns(
-        fever=pl.col("temperature_c").round(9) >= fever_from_celsius,
-        hypotension_grade=_hypotension_grade(systolic_below_mmhg),
-        hypoxia_grade=_hypoxia_grade(low_flow_up_to_l_per_min),
+    rows = rows.with_columns(_pressors()).with_columns(
+        **crs_signs(
+            fever_from_celsius=fever_from_celsius,
+            low_flow_up_to_l_per_min=low_flow_up_to_l_per_min,
+            systolic_below_mmhg=systolic_below_mmhg,
+        ),
         flow_unknown=(pl.col("oxygen_device") == "nasal_cannula")
         & pl.col("oxygen_flow_l_per_min").is_null(),
         pressors_unknown=pl.col("vasopressors").is_null(),
@@ -94,36 +100,68 @@ def daily_crs_signs(
     )
 
 
-def _hypotension_grade(systolic_below_mmhg: float) -> pl.Expr:
-    """0 none, 2 without vasopressor, 3 with one, 4 with several; null where nothing is recorded."""
+def _pressors() -> list[pl.Expr]:
+    """How many vasopressors are named, and how many of them count on their own."""
     drugs = pl.col("vasopressors").str.to_lowercase().str.split("+")
     trimmed = pl.element().str.strip_chars()
     no_drug, vasopressin = _CRS["vasopressors"]["no_drug"], _CRS["vasopressors"]["not_counted"]
     named = drugs.list.eval(trimmed.filter(~trimmed.is_in(no_drug)))
     counted = named.list.eval(pl.element().filter(~pl.element().is_in(vasopressin)).unique())
-    norm = systolic_norm(pl.col("age_years"), adult_below_mmhg=systolic_below_mmhg)
-    uncoded = (pl.col("systolic_mmhg") < norm) | pl.col("fluid_bolus")
+    return [named.list.len().alias("pressors"), counted.list.len().alias("pressors_counted")]
+
+
+def crs_signs(
+    words: Words = pl,
+    *,
+    fever_from_celsius: float = 38.0,
+    low_flow_up_to_l_per_min: float = 6,
+    systolic_below_mmhg: float = 90,
+) -> dict[str, Any]:
+    """Fever and the grades of hypotension and hypoxia in one row of vital signs.
+
+    Parameters
+    ----------
+    words : polars, or arrays (``on_arrays``)
+        With the columns of the table ``vitals``, ``age_years``, and for ``vasopressors`` how many
+        are named (``pressors``) and how many of them are not vasopressin (``pressors_counted``).
+
+    Returns
+    -------
+    dict of ``fever``, ``hypotension_grade``, ``hypoxia_grade`` to column; null where nothing was
+    recorded
+    """
+    return {
+        "fever": words.col("temperature_c").round(9) >= fever_from_celsius,
+        "hypotension_grade": _hypotension_grade(systolic_below_mmhg, words),
+        "hypoxia_grade": _hypoxia_grade(low_flow_up_to_l_per_min, words),
+    }
+
+
+def _hypotension_grade(systolic_below_mmhg: float, words: Words) -> Any:
+    """0 none, 2 without vasopressor, 3 with one, 4 with several; null where nothing is recorded."""
+    norm = systolic_norm(words.col("age_years"), words, adult_below_mmhg=systolic_below_mmhg)
+    under, bolus = words.col("systolic_mmhg") < norm, words.col("fluid_bolus")
     # Kleene "or" leaves null where a normal pressure stands beside an empty bolus column
-    measured = (pl.col("systolic_mmhg") < norm).fill_null(pl.col("fluid_bolus"))
-    low = pl.coalesce("hypotension", uncoded, measured)
+    low = words.coalesce(words.col("hypotension"), under | bolus, under, bolus)
     return (
-        pl.when(counted.list.len() >= 2)
-        .then(4)
-        .when(named.list.len() >= 1)
-        .then(3)
+        words.when(words.col("pressors_counted") >= 2)
+        .then(words.lit(4))
+        .when(words.col("pressors") >= 1)
+        .then(words.lit(3))
         .when(low)
-        .then(2)
-        .when(~low | pl.col("vasopressors").is_not_null())
-        .then(0)
+        .then(words.lit(2))
+        .when(~low | words.col("pressors").is_not_null())
+        .then(words.lit(0))
     )
 
 
-def _hypoxia_grade(low_flow_up_to_l_per_min: float) -> pl.Expr:
+def _hypoxia_grade(low_flow_up_to_l_per_min: float, words: Words) -> Any:
     """0 on room air, else the grade of the device; a cannula above the low flow is high-flow."""
-    grade = pl.col("oxygen_device").replace_strict(
-        _CRS["oxygen_grade"], default=None, return_dtype=pl.Int64
+    device, grades = words.col("oxygen_device"), _CRS["oxygen_grade"]
+    fast = (device == "nasal_cannula") & (
+        words.col("oxygen_flow_l_per_min") > low_flow_up_to_l_per_min
     )
-    fast = (pl.col("oxygen_device") == "nasal_cannula") & (
-        pl.col("oxygen_flow_l_per_min") > low_flow_up_to_l_per_min
-    )
-    return pl.when(fast).then(_CRS["oxygen_grade"]["high_flow_cannula"]).otherwise(grade)
+    graded = words.when(fast).then(words.lit(grades["high_flow_cannula"]))
+    for name, grade in grades.items():
+        graded = graded.when(device == name).then(words.lit(grade))
+    return graded.cast(pl.Int64)

@@ -3,16 +3,18 @@
 Each rule looks at measurements of the day, changes the ward and writes a record.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from graftline.assess.gvhd_organs import stage_organs, with_overall_grade
-from graftline.assess.vital_signs import daily_crs_signs
+from graftline.assess.gvhd_organs import organ_stages, overall_grade, staged_as_child
+from graftline.assess.on_arrays import OnArrays
+from graftline.assess.vital_signs import crs_signs
 from graftline.model.parameters import column, state_column
 from graftline.simulate.signs import OrganFindings, VitalSigns
 from graftline.simulate.ward import Case, Ledger, Ward
-from graftline.trial import conform
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -50,26 +52,22 @@ def crs_grades(case: Case, rows: Integers, day: int, signs: VitalSigns) -> Float
     found = np.flatnonzero(odd)
     if found.size == 0:
         return grade
-    vitals = conform(vital_frame(found, day, _pick(signs, found)), "vitals")
-    patients = pl.DataFrame(
-        {
-            "patient": pl.Series(found).cast(pl.String),
-            "age_years": case.age_years[rows[found]],
-        }
-    )
-    daily = daily_crs_signs(vitals, patients).with_columns(place=pl.col("patient").cast(pl.Int64))
-    worst = daily.select(
-        "place",
-        grade=pl.max_horizontal(
-            pl.col("fever").cast(pl.Int64), "hypotension_grade", "hypoxia_grade"
-        ),
-    )
-    grade[worst["place"].to_numpy()] = worst["grade"].fill_null(0).to_numpy()
+    device = signs.device[found]
+    pressors = signs.vasopressor[found].astype(np.int64)
+    seen = {
+        "temperature_c": signs.temperature_c[found],
+        "systolic_mmhg": signs.systolic_mmhg[found],
+        "pressors": pressors,
+        "pressors_counted": pressors,
+        "oxygen_device": _DEVICES[device],
+        "oxygen_flow_l_per_min": np.nan_to_num(signs.flow_l_per_min[found]),
+        "age_years": case.age_years[rows[found]],
+    }
+    words = OnArrays(seen, found.size)
+    fever, *grades = crs_signs(words).values()
+    worst = words.max_horizontal(fever, *grades)
+    grade[found] = np.where(worst.known, worst.values, 0)
     return grade
-
-
-def _pick(signs: VitalSigns, rows: Integers) -> VitalSigns:
-    return VitalSigns(*(getattr(signs, name)[rows] for name in VitalSigns.__slots__))
 
 
 def treat_crs(
@@ -126,7 +124,7 @@ def treat_gvhd(
     ill = np.flatnonzero(ward.gvhd_active[rows] & (ward.taper_until[rows] < day) & marked)
     if ill.size == 0:
         return
-    grade = _gvhd_grade(case, rows, ill, day, findings)
+    grade = _gvhd_grade(case, rows, ill, findings)
     treated = rows[ill[grade >= from_grade]]
     ward.steroid_until[treated] = day + full_days - 1
     ward.taper_until[treated] = day + full_days + taper_days - 1
@@ -136,33 +134,24 @@ def treat_gvhd(
     _write_drug(ledger, treated, drug, first, first + taper_days - 1, 1.0, "mg/kg", "gvhd")
 
 
-def _gvhd_grade(
-    case: Case, rows: Integers, ill: Integers, day: int, findings: OrganFindings
-) -> Integers:
-    gvhd = pl.DataFrame(
+def _gvhd_grade(case: Case, rows: Integers, ill: Integers, findings: OrganFindings) -> Integers:
+    body = case.cohort.body
+    found = OnArrays(
         {
-            "patient": pl.Series(ill).cast(pl.String),
-            "day": np.full(ill.size, float(day)),
             "skin_bsa_percent": findings.skin_bsa_percent[ill],
             "bilirubin_mg_per_dl": findings.bilirubin_mg_per_dl[ill],
             "stool_ml_per_day": findings.stool_ml_per_day[ill],
-            "upper_gi": np.where(findings.nausea[ill], "persistent", "none"),
-        }
-    )
-    patients = pl.DataFrame(
-        {
-            "patient": pl.Series(ill).cast(pl.String),
+            "upper": findings.nausea[ill],
+            "weight": body.weight_kg[rows[ill]],
             "age_years": case.age_years[rows[ill]],
-            "weight_kg": case.cohort.body.weight_kg[rows[ill]],
-        }
+        },
+        ill.size,
     )
-    stages = stage_organs(conform(gvhd, "gvhd"), patients)
+    stages = organ_stages(
+        replace(found, columns={**found.columns, "as_child": staged_as_child(found)})
+    )
     system = case.plan.protocol.definitions.acute_gvhd
-    graded = with_overall_grade(stages, system=system).select(
-        place=pl.col("patient").cast(pl.Int64), grade="grade"
-    )
-    grade = np.zeros(ill.size, dtype=np.int64)
-    grade[np.searchsorted(ill, graded["place"].to_numpy())] = graded["grade"].to_numpy()
+    grade: Integers = overall_grade(system, OnArrays(stages, ill.size)).values
     return grade
 
 

@@ -6,7 +6,6 @@ measured. Measurements carry assay noise from ``model.observe``; every random nu
 """
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
@@ -366,7 +365,7 @@ def _decide(
     ward: Ward,
     rows: Integers,
     day: int,
-    response: pl.Series,
+    response: NDArray[np.str_],
     cellularity: Floats,
     counts: tuple[Floats, Floats, Floats],
 ) -> None:
@@ -381,7 +380,7 @@ def _decide(
     who = rows[place]
     if plan.hsct == "physician":
         u = case.physician[who]
-        going = gate.remission(response.gather(place)) & (u[:, 0] < 0.73)
+        going = gate.remission(response[place]) & (u[:, 0] < 0.73)
         chosen = np.clip(np.round(57.0 * np.exp(0.6 * _score(u[:, 1]))), 28.0, 227.0)
         ward.hsct_planned[who[going]] = np.maximum(day + 10.0, chosen)[going]
         return
@@ -395,9 +394,9 @@ def _decide(
         ward,
         who,
         day,
-        response=response.gather(place),
+        response=response[place],
         cellularity_percent=cellularity[place],
-        pancytopenia=gate.pancytopenic(
+        pancytopenia=gate.counts_pancytopenic(
             case, day, anc, platelets, hemoglobin, ward.red_cells_given[who]
         ),
         car_t_detectable=detected,
@@ -433,7 +432,7 @@ def _plan_salvage(
     waiting = np.isnan(ward.hsct_planned[rows]) & np.isnan(ward.hsct_day[rows])
     place = np.flatnonzero(waiting)
     who = rows[place]
-    low = gate.pancytopenic(
+    low = gate.counts_pancytopenic(
         case, day, anc[place], platelets[place], hemoglobin[place], ward.red_cells_given[who]
     )
     since = np.where(np.isnan(ward.pancytopenic_since[who]), day, ward.pancytopenic_since[who])

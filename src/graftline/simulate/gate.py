@@ -5,21 +5,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from graftline.assess.criteria_logic import MET, NOT_MET, decide
-from graftline.assess.pancytopenia import pancytopenia_days
+from graftline.assess.on_arrays import OnArrays
+from graftline.assess.pancytopenia import pancytopenic
 from graftline.assess.response import MARROW_PROFILE
-from graftline.assess.response_classes import classify
+from graftline.assess.response_classes import REMISSIONS, response_class
 from graftline.simulate.ward import Case, Ward
-from graftline.trial import conform
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 Strings = NDArray[np.str_]
 
-_REMISSIONS = ("CR", "CRh", "CRi")
 
-
-def pancytopenic(
+def counts_pancytopenic(
     case: Case,
     day: int,
     anc: Floats,
@@ -28,39 +26,17 @@ def pancytopenic(
     red_cells_given: Floats,
 ) -> Booleans:
     """Whether the protocol's pancytopenia holds on the counts of a day (unknown counts as no)."""
-    met = np.zeros(anc.size, dtype=np.bool_)
-    # both definitions ask for less than this: only few are put through the rule
-    low = np.flatnonzero((anc < 0.5) & (platelets < 25.0))
-    n = low.size
-    if n == 0:
-        return met
-    ids = pl.Series(low).cast(pl.String)
-    red_cells = red_cells_given[low]
-    counts = {"anc": anc[low], "platelets": platelets[low], "hemoglobin": hemoglobin[low]}
-    labs = pl.concat(
-        [
-            pl.DataFrame(
-                {"patient": ids, "day": np.full(n, float(day)), "value": value}
-            ).with_columns(analyte=pl.lit(name))
-            for name, value in counts.items()
-        ]
+    counts = {
+        "anc": anc,
+        "platelets": platelets,
+        "hemoglobin": hemoglobin,
+        "red_cells_age": day - red_cells_given,
+    }
+    met = pancytopenic(
+        OnArrays(counts, anc.size), definition=case.plan.protocol.definitions.pancytopenia
     )
-    given = np.flatnonzero(np.isfinite(red_cells))
-    transfusions = pl.DataFrame(
-        {
-            "patient": ids.gather(given),
-            "day": red_cells[given],
-            "product": pl.Series(["red_cells"] * given.size, dtype=pl.String),
-        }
-    )
-    days = pancytopenia_days(
-        conform(labs, "labs"),
-        conform(transfusions, "transfusions"),
-        definition=case.plan.protocol.definitions.pancytopenia,
-    )
-    yes = days.filter(pl.col("met") & (pl.col("day") == day))
-    met[yes["patient"].cast(pl.Int64).to_numpy()] = True
-    return met
+    yes: Booleans = met.known & met.values
+    return yes
 
 
 def responses(
@@ -75,36 +51,36 @@ def responses(
     platelets: Floats,
     anc_supported: Booleans,
     platelets_supported: Booleans,
-) -> pl.Series:
-    """Response class of a marrow visit by the protocol's definition."""
+) -> Strings:
+    """Response class of a marrow visit by the protocol's definition; empty where it has none."""
     definitions = case.plan.protocol.definitions
-    profile = MARROW_PROFILE[definitions.response]
-    baseline = case.cohort.table["marrow_blasts_percent"].to_numpy()[rows]
-    visits = pl.DataFrame(
+    n = rows.size
+    visits = OnArrays(
         {
             "blasts_percent": blasts_percent,
-            "baseline_blasts_percent": baseline,
+            "baseline_blasts_percent": case.baseline_blasts_percent[rows],
             "circulating_blasts": circulating,
+            "extramedullary": np.zeros(n, dtype=np.bool_),
             "anc": anc,
+            "anc_limit": np.full(n, "quantified"),
             "anc_supported": anc_supported,
             "platelets": platelets,
+            "platelets_limit": np.full(n, "quantified"),
             "platelets_supported": platelets_supported,
             "cells_counted": cells_counted,
             "cellularity_percent": cellularity_percent,
-        }
-    ).with_columns(
-        extramedullary=pl.lit(value=False),
-        anc_limit=pl.lit("quantified"),
-        platelets_limit=pl.lit("quantified"),
-        spicules=pl.lit(None, pl.Boolean),
-        trilineage=pl.lit(None, pl.Boolean),
+        },
+        n,
     )
-    return classify(visits, profile, marrow_adequacy=definitions.marrow_adequacy)[profile]
+    found = response_class(
+        MARROW_PROFILE[definitions.response], visits, marrow_adequacy=definitions.marrow_adequacy
+    )
+    return np.where(found.known, found.values, "")
 
 
-def remission(response: pl.Series) -> Booleans:
+def remission(response: Strings) -> Booleans:
     """Whether a response class is a remission."""
-    met: Booleans = response.is_in(list(_REMISSIONS)).fill_null(value=False).to_numpy()
+    met: Booleans = np.isin(response, REMISSIONS)
     return met
 
 
@@ -114,7 +90,7 @@ def ask_gate(
     rows: Integers,
     day: int,
     *,
-    response: pl.Series,
+    response: Strings,
     cellularity_percent: Floats,
     pancytopenia: Booleans,
     car_t_detectable: Booleans,
@@ -126,7 +102,7 @@ def ask_gate(
     does not hold a patient back.
     """
     seen: dict[str, object] = {
-        "response": response,
+        "response": pl.Series(response, dtype=pl.String).replace("", None),
         "cellularity_percent": cellularity_percent,
         "pancytopenia": pancytopenia,
         "car_t_detectable": car_t_detectable,

@@ -78,6 +78,7 @@ class Case:
     bilirubin_mg_per_dl: Floats
     low_systolic_mmhg: Floats
     age_years: Floats
+    baseline_blasts_percent: Floats
     of_graft_donor: Booleans
     earlier_donor: Booleans
 
@@ -173,6 +174,7 @@ def open_case(plan: Plan, streams: Streams, cohort: Cohort) -> Case:
         bilirubin_mg_per_dl=np.round(0.4 + 0.6 * u[:, 3], 2),
         low_systolic_mmhg=np.where(age < 10.0, 70.0 + 2.0 * age, 90.0),
         age_years=age,
+        baseline_blasts_percent=cohort.table["marrow_blasts_percent"].to_numpy(),
         of_graft_donor=np.isin(types, ("donor_derived", "prior_donor")),
         earlier_donor=types == "prior_donor",
     )
