@@ -11,9 +11,22 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from graftline.assess.sorted_rows import is_first_row, is_last_row
+from graftline.assess.areas import CONCENTRATION as _C
+from graftline.assess.areas import TIME as _T
+from graftline.assess.areas import TRAPEZOIDS, Trapezoid, area_under_curve
+from graftline.assess.sorted_rows import is_first_row
 from graftline.assess.terminal_phase import terminal_phase
 from graftline.problems import InputError, Problem
+
+__all__ = [
+    "BLQ_RULES",
+    "TRAPEZOIDS",
+    "BlqRule",
+    "Trapezoid",
+    "area_to_infinity",
+    "nca",
+    "summarise_parameters",
+]
 
 BlqRule = Literal["pknca", "lloq_half_after_last"]
 BLQ_RULES: dict[BlqRule, str] = {
@@ -27,22 +40,7 @@ BLQ_RULES: dict[BlqRule, str] = {
     ),
 }
 DAYS_PER_MONTH = 30.4375
-_T, _C, _LLOQ, _PROFILE = "_time", "_concentration", "_lloq", "_profile"
-
-
-def trapezoid(t1: pl.Expr, c1: pl.Expr, t2: pl.Expr, c2: pl.Expr) -> pl.Expr:
-    """Area between two points: linear when rising, equal or touching zero, else logarithmic."""
-    falling = (c2 > 0) & (c1 > c2)
-    # log1p keeps its digits when the two values are nearly equal
-    logarithmic = (c1 - c2) / ((c1 - c2) / c2).log1p() * (t2 - t1)
-    return pl.when(falling).then(logarithmic).otherwise((c1 + c2) / 2 * (t2 - t1))
-
-
-def interpolate(t1: pl.Expr, c1: pl.Expr, t2: pl.Expr, c2: pl.Expr, at: pl.Expr) -> pl.Expr:
-    """Concentration between two points, by the same rule as the area between them."""
-    share = (at - t1) / (t2 - t1)
-    falling = (c2 > 0) & (c1 > c2)
-    return pl.when(falling).then(c1 * (c2 / c1).pow(share)).otherwise(c1 + (c2 - c1) * share)
+_LLOQ, _PROFILE = "_lloq", "_profile"
 
 
 def read_profiles(
@@ -155,46 +153,6 @@ def replace_below_quantification(
     )
 
 
-def area_under_curve(
-    clean: pl.DataFrame, ends: pl.DataFrame, *, by: Sequence[str], start: float = 0
-) -> pl.DataFrame:
-    """Area from ``start`` to each profile's end, linear up and log down.
-
-    Parameters
-    ----------
-    clean : DataFrame as from ``replace_below_quantification``
-    ends : DataFrame [*by, auc_to]
-    start : float
-        Where there is no sample at ``start`` the concentration there is taken to be 0.
-
-    Returns
-    -------
-    DataFrame [*by, auc, zero_at_start]
-    """
-    points = clean.filter(pl.col(_T) >= start).join(ends, on=list(by), how="inner", validate="m:1")
-    has_start = points.group_by(by).agg(zero_at_start=pl.col(_T).min() > start)
-    added = (
-        points.unique(list(by), keep="first", maintain_order=True)
-        .join(has_start.filter("zero_at_start"), on=list(by), how="semi")
-        .with_columns(pl.lit(float(start)).alias(_T), pl.lit(0.0).alias(_C))
-    )
-    t1, c1, end = pl.col(_T), pl.col(_C), pl.col("auc_to")
-    inside = ~is_last_row(*by)
-    t2, c2 = (pl.when(inside).then(column.shift(-1)) for column in (t1, c1))
-    cut = t2 > end
-    stop = pl.when(cut).then(end).otherwise(t2)
-    at_stop = pl.when(cut).then(interpolate(t1, c1, t2, c2, end)).otherwise(c2)
-    pieces = (
-        pl.concat([added, points])
-        .sort(*by, _T, _C)
-        .with_columns(stop=stop, at_stop=at_stop)
-        .filter((t1 < end) & pl.col("stop").is_not_null())
-        .with_columns(area=trapezoid(t1, c1, pl.col("stop"), pl.col("at_stop")))
-    )
-    areas = pieces.group_by(by, maintain_order=True).agg(auc=pl.col("area").sum())
-    return areas.join(has_start, on=list(by), how="left", validate="1:1")
-
-
 def detectable_at(
     samples: pl.DataFrame, *, by: Sequence[str], day: float, within_days: float
 ) -> pl.DataFrame:
@@ -222,6 +180,7 @@ def nca(
     below: str | None = None,
     lloq: str | None = None,
     blq: BlqRule = "pknca",
+    trapezoid: Trapezoid = "linear_up_log_down",
     auc_until: float = 28,
     auc_complete_from: float = 21,
     peak_window: tuple[float, float] = (0, 28),
@@ -237,7 +196,8 @@ def nca(
     Parameters
     ----------
     profiles : DataFrame
-        One row per sample, in any order.
+        One row per sample, in any order. Samples before time 0 are left out; several of one time
+        count as their mean in the area.
     by : sequence of str
         Columns that name a profile.
     time, concentration : str
@@ -248,6 +208,8 @@ def nca(
         below quantification.
     blq : {"pknca", "lloq_half_after_last"}
         What such values count as; see ``BLQ_RULES``.
+    trapezoid : {"linear_up_log_down", "linear"}
+        See ``TRAPEZOIDS``.
     auc_until : float
         End of the area. The concentration there is interpolated; nothing is extrapolated.
     auc_complete_from : float
@@ -264,8 +226,8 @@ def nca(
     -------
     DataFrame [*by, samples, quantifiable, first_sample, last_sample, peak_samples, cmax, tmax, auc,
     auc_to, zero_at_start, tlast, clast, half_life, half_life_points, half_life_from,
-    half_life_adjusted_r2, half_life_span, detectable_last, detectable_month_*, lloq, blq_rule,
-    reason_cmax, reason_auc, reason_half_life]
+    half_life_adjusted_r2, half_life_span, clast_predicted, detectable_last, detectable_month_*,
+    lloq, blq_rule, reason_cmax, reason_auc, reason_half_life]
         One row per profile with a sample, sorted. The earliest of equal peaks counts; a profile
         never above the limit has no peak. ``half_life_span``: time fitted in half-lives.
 
@@ -281,7 +243,7 @@ def nca(
     numbered = _numbered(
         read_profiles(
             profiles, by=by, time=time, concentration=concentration, below=below, lloq=lloq
-        ),
+        ).filter(pl.col(_T) >= 0),
         by,
     )
     names = numbered.select(_PROFILE, *by).filter(is_first_row(_PROFILE))
@@ -294,6 +256,7 @@ def nca(
             replace_below_quantification(samples, by=keys, rule=blq),
             rows.select(*keys, "auc_to").drop_nulls(),
             by=keys,
+            method=trapezoid,
         ),
         terminal_phase(
             samples.filter("quantified").select(*keys, time=_T, concentration=_C),
@@ -305,6 +268,59 @@ def nca(
     ]
     joined = reduce(_beside, parts, names.join(rows, on=keys, how="left", validate="1:1"))
     return _with_reasons(joined, minimum_samples, blq).sort(*by).drop(_PROFILE)
+
+
+def area_to_infinity(
+    profiles: pl.DataFrame,
+    rows: pl.DataFrame,
+    *,
+    by: Sequence[str] = ("patient",),
+    time: str = "day",
+    concentration: str = "value",
+    below: str | None = None,
+    lloq: str | None = None,
+    blq: BlqRule = "pknca",
+    trapezoid: Trapezoid = "linear_up_log_down",
+) -> pl.DataFrame:
+    """Area to the last quantifiable value, and what a half-life adds beyond it.
+
+    Parameters
+    ----------
+    profiles : DataFrame as for `nca`
+    rows : DataFrame as from `nca` of these profiles
+
+    Returns
+    -------
+    DataFrame [*by, auc_last, auc_infinity, auc_infinity_predicted, extrapolated_percent]
+        ``auc_infinity`` adds the last quantifiable value times half-life over ln 2,
+        ``..._predicted`` the value that the half-life's line has there; null without a half-life.
+        ``extrapolated_percent`` of ``auc_infinity``.
+    """
+    read = read_profiles(
+        profiles, by=by, time=time, concentration=concentration, below=below, lloq=lloq
+    ).filter(pl.col(_T) >= 0)
+    known = rows.select(
+        *by, "clast", "clast_predicted", "half_life", auc_to=pl.col("tlast").cast(pl.Float64)
+    ).drop_nulls("auc_to")
+    area = area_under_curve(
+        replace_below_quantification(read, by=by, rule=blq), known, by=by, method=trapezoid
+    ).select(*by, auc_last="auc")
+    per_unit = pl.col("half_life") / np.log(2)
+    return (
+        known.join(area, on=list(by), how="left", validate="1:1")
+        # a first sample that is also the last one encloses nothing
+        .with_columns(pl.col("auc_last").fill_null(0.0))
+        .with_columns(
+            auc_infinity=pl.col("auc_last") + pl.col("clast") * per_unit,
+            auc_infinity_predicted=pl.col("auc_last") + pl.col("clast_predicted") * per_unit,
+        )
+        .select(
+            *by,
+            *("auc_last", "auc_infinity", "auc_infinity_predicted"),
+            extrapolated_percent=100 * (1 - pl.col("auc_last") / pl.col("auc_infinity")),
+        )
+        .sort(*by)
+    )
 
 
 def _numbered(samples: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:

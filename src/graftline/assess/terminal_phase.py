@@ -28,14 +28,16 @@ def terminal_phase(
     minimum_r2 : float
         Smallest adjusted r2 at which a half-life is given.
     r2_tolerance : float
-        Among falling fits within this distance of the best adjusted r2 the longest is taken.
+        Among falling fits within this distance of the best adjusted r2 of all fits the longest is
+        taken.
 
     Returns
     -------
     DataFrame [*by, half_life, half_life_points, half_life_from, half_life_adjusted_r2,
-    half_life_span, reason_half_life]
-        ``reason_half_life``: ``too_few_points``, ``not_declining``, ``poor_fit``. Points, r2 and
-        span are given for a poor fit too.
+    half_life_span, clast_predicted, reason_half_life]
+        ``clast_predicted``: the fit's value at the last time. ``reason_half_life``:
+        ``too_few_points``, ``not_declining``, ``poor_fit``. Points, r2 and span are given for a
+        poor fit too.
 
     Notes
     -----
@@ -46,11 +48,12 @@ def terminal_phase(
     fits = _fits_to_the_end(_after_peak(quantified, keys), keys)
     enough = fits.filter(pl.col("times") >= minimum_points)
     best = (
-        enough.filter(pl.col("slope") < 0)
-        .filter(pl.col("r2") >= pl.col("r2").max().over(keys) - r2_tolerance)
+        # the best of all fits, rising ones too: where the last points rise there is no half-life
+        enough.filter(pl.col("r2") > pl.col("r2").max().over(keys) - r2_tolerance)
+        .filter(pl.col("slope") < 0)
         .sort([*keys, "times"], descending=[False] * len(keys) + [True])
         .filter(is_first_row(*keys))
-        .select(*keys, "slope", "r2", "points", "from_time", "to_time")
+        .select(*keys, "slope", "r2", "points", "from_time", "to_time", "clast_predicted")
     )
     half_life = math.log(2) / -pl.col("slope")
     good = (pl.col("r2") >= minimum_r2).fill_null(value=False)
@@ -67,6 +70,7 @@ def terminal_phase(
             half_life_from="from_time",
             half_life_adjusted_r2="r2",
             half_life_span=(pl.col("to_time") - pl.col("from_time")) / half_life,
+            clast_predicted=pl.when(good).then("clast_predicted"),
             reason_half_life=pl.when(pl.col("tried").is_null())
             .then(pl.lit("too_few_points"))
             .when(pl.col("slope").is_null())
@@ -104,7 +108,9 @@ def _fits_to_the_end(points: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     return (
         points.sort([*keys, "time", "concentration"], descending=[False] * len(keys) + [True, True])
         .with_columns(x, y)
-        .with_columns(y=pl.col("y") - pl.col("y").first().over(keys))
+        .with_columns(
+            y=pl.col("y") - pl.col("y").first().over(keys), last_y=pl.col("y").first().over(keys)
+        )
         .with_columns(
             points=pl.int_range(1, pl.len() + 1).over(keys),
             times=(pl.col("time") != pl.col("time").shift(1))
@@ -125,6 +131,7 @@ def _fits_to_the_end(points: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         .with_columns(
             slope=sxy / sxx,
             r2=1 - (1 - r2) * (n - 1) / (n - 2),
+            clast_predicted=(pl.col("last_y") + (sy - sxy / sxx * sx) / n).exp(),
             from_time=pl.col("time"),
             to_time=pl.col("time").max().over(keys),
         )
