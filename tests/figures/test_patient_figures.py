@@ -1,8 +1,12 @@
 """Swimmer, flow, kinetics and timelines of invented patients; expected marks by hand."""
 
+import itertools
+
 import polars as pl
+import pytest
 
 from graftline.assess.results import as_results, combine_results
+from graftline.figures.drawing import Dots, Stroke, Words, text_width
 from graftline.figures.enrolment_flow import draw_flow
 from graftline.figures.kinetics import draw_analytes, draw_blood_counts, draw_chimerism, lab_courses
 from graftline.figures.swimmer import draw_swimmer, shown_lanes, swimmer_lanes, swimmer_marks
@@ -140,13 +144,83 @@ def test_a_timeline_names_what_happened_and_opens_assumed_symbols():
     ]
     figure = draw_timeline(spans(rows), {}, hsct_day=20.0, last_day=100.0)
     assert figure is not None
-    axes = figure.axes[0]
-    words = [t.get_text() for t in axes.texts]
-    assert words == ["CAR-T", "response, CRi", "index infusion ", " HSCT"]
-    faces = [line.get_markerfacecolor() for line in axes.lines if line.get_marker() == "o"]
-    assert faces[1] == "white"
-    assert faces[0] != "white"
+    assert {"CAR-T", "response, CRi", "index infusion", "HSCT"} <= set(figure.texts)
+    assert "no day at all" not in figure.texts
+    dots = [item for item in figure.items if isinstance(item, Dots)]
+    assert [dot.open for dot in dots] == [False, True]
+    # the assumed day stands to the right of the infusion, on a line of its own
+    (infused,), (responded,) = (dot.places for dot in dots)
+    assert responded[0] > infused[0]
+    assert responded[1] > infused[1]
 
 
 def test_a_patient_without_any_day_has_no_timeline():
     assert draw_timeline(spans([]), {}, hsct_day=None, last_day=None) is None
+
+
+def course(days, values):
+    return pl.DataFrame({"day": days, "value": values, "below": [False] * len(days)})
+
+
+def test_a_long_course_is_drawn_wider_up_to_day_100_and_says_so():
+    labs = {"anc": course([0.0, 50.0, 100.0, 350.0, 600.0], [1.0, 2.0, 3.0, 4.0, 5.0])}
+    figure = draw_timeline(spans([]), labs, hsct_day=None, last_day=600.0)
+    assert figure is not None
+    (dots,) = [item for item in figure.items if isinstance(item, Dots)]
+    x = [place[0] for place in dots.places]
+    steps = [b - a for a, b in itertools.pairwise(x)]
+    # equal steps on either side of day 100, and a day after it narrower than one before
+    assert steps[0] == pytest.approx(steps[1])
+    assert steps[2] == pytest.approx(steps[3])
+    assert steps[2] / 250 < steps[0] / 50
+    assert any("closer together after day 100" in text for text in figure.texts)
+
+
+def test_a_short_course_has_one_scale():
+    labs = {"anc": course([0.0, 50.0, 100.0, 200.0], [1.0, 2.0, 3.0, 4.0])}
+    figure = draw_timeline(spans([]), labs, hsct_day=20.0, last_day=200.0)
+    assert figure is not None
+    (dots,) = [item for item in figure.items if isinstance(item, Dots)]
+    x = [place[0] for place in dots.places]
+    assert x[3] - x[2] == pytest.approx(2 * (x[1] - x[0]))
+
+
+def test_powers_of_ten_are_equally_far_apart_in_a_panel():
+    labs = {"car_t_qpcr": course([0.0, 10.0, 20.0, 30.0], [1.0, 10.0, 100.0, 1000.0])}
+    figure = draw_timeline(spans([]), labs, hsct_day=None, last_day=30.0)
+    assert figure is not None
+    (dots,) = [item for item in figure.items if isinstance(item, Dots)]
+    y = [place[1] for place in dots.places]
+    falls = [a - b for a, b in itertools.pairwise(y)]
+    assert falls == pytest.approx([falls[0]] * 3)
+    assert falls[0] > 0
+
+
+def test_nothing_of_a_timeline_lies_outside_it():
+    """Truth: law. Hostile lengths: a long name, an event long before, a course of two years."""
+    rows = [
+        ("Drugs", 1, "a very long name of a drug given for an indication without end", -400.0, 3.0),
+        ("Toxicity", 5, "CRS, grade 2", 3.0, 900.0),
+        ("Outcome", 7, "last contact, alive", 730.0, None),
+    ]
+    labs = {"anc": course([-90.0, 0.0, 700.0], [0.0, 1.0, 1e6])}
+    figure = draw_timeline(
+        spans([(*row, False) for row in rows]), labs, hsct_day=20.0, last_day=730.0
+    )
+    assert figure is not None
+    for item in figure.items:
+        lines = item.lines if isinstance(item, Stroke) else ()
+        places = item.places if isinstance(item, Dots) else [p for line in lines for p in line]
+        assert all(0 <= x <= figure.width and 0 <= y <= figure.height for x, y in places)
+    for item in figure.items:
+        if isinstance(item, Words):
+            width = text_width(item.text, item.size, bold=item.bold)
+            left = item.x - {"start": 0.0, "middle": width / 2, "end": width}[item.anchor]
+            assert left >= 0
+            assert left + width <= figure.width
+            assert item.y <= figure.height
+    (cut,) = [i for i in figure.items if isinstance(i, Words) and i.text.startswith("a very long")]
+    assert cut.text.endswith("\N{HORIZONTAL ELLIPSIS}")
+    assert cut.full.startswith(
+        "a very long name of a drug given for an indication without end: day"
+    )

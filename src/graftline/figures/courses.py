@@ -77,7 +77,7 @@ def draw_courses(
     if known.is_empty():
         return
     if log:
-        known = _on_log_axis(known, lloq)
+        known = on_log_axis(known, lloq)
     if known["patient"].n_unique() > MANY_PATIENTS:
         _draw_bands(axes, quantile_bands(known, width_days=width_days))
     else:
@@ -99,7 +99,15 @@ def draw_courses(
         )
 
 
-def _on_log_axis(frame: pl.DataFrame, lloq: Sequence[float]) -> pl.DataFrame:
+def on_log_axis(frame: pl.DataFrame, lloq: Sequence[float]) -> pl.DataFrame:
+    """Values as a logarithmic axis can show them: zeros at its lower end, marked as below.
+
+    Parameters
+    ----------
+    frame : DataFrame [value, below, ...]
+    lloq : sequence of float
+        Limits of quantification; the lowest of them and of the positive values takes the zeros.
+    """
     positive = frame.filter(pl.col("value") > 0)["value"]
     lowest = positive.min()
     floor = min([*lloq, float(lowest) if isinstance(lowest, int | float) else 1.0])

@@ -12,10 +12,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from graftline.figures.drawing import (
+    FONTS,
+    POINTS_PER_INCH,
+    Drawing,
+    drawing_figure,
+    drawing_svg,
+)
+
 DAYS_PER_MONTH = 30.4375
 SINGLE_COLUMN, DOUBLE_COLUMN = 3.5, 7.0
 MANY_PATIENTS = 60
 _TALL_AXIS = 1.7
+_MARK_SIZE = 9.0  # points per inch of width: the word reaches from edge to edge
 _SCREEN_DPI = 114  # 7 inches fill the text width of the page
 
 # Okabe and Ito 2008: distinguishable with any of the common colour-vision deficiencies
@@ -60,6 +69,7 @@ _CLIP = re.compile(rb'<clipPath id="(p[0-9a-f]{10})"')
 _HEAD = re.compile(r"^.*?(?=<svg )", re.DOTALL)
 _METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _DEFINED = re.compile(r'\bid="([^"]+)"')
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _REFERENCE = re.compile(r'((?:xlink:)?href="#|url\(#)([^")]+)')
 
 
@@ -78,16 +88,45 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def figure_bytes(figure: Figure, kind: Format) -> bytes:
-    """A figure as a file without date or program in it, so that equal input gives equal bytes."""
+def figure_bytes(figure: Figure | Drawing, kind: Format, *, mark: str = "") -> bytes:
+    """A figure as a file without date or program in it, so that equal input gives equal bytes.
+
+    Parameters
+    ----------
+    mark : str
+        Printed large and pale across the figure, such as ``"SIMULATED"``.
+    """
+    with themed():
+        drawn = drawing_figure(figure) if isinstance(figure, Drawing) else figure
+        if not mark:
+            return _saved(drawn, kind)
+        across = drawn.text(
+            0.5,
+            0.5,
+            mark,
+            fontsize=_MARK_SIZE * drawn.get_figwidth(),
+            fontweight="bold",
+            color=VERMILION,
+            alpha=0.12,
+            rotation=25,
+            ha="center",
+            va="center",
+            zorder=100,
+        )
+        across.set_in_layout(False)
+        content = _saved(drawn, kind)
+        across.remove()
+        return content
+
+
+def _saved(figure: Figure, kind: Format) -> bytes:
     metadata: dict[str, dict[str, str | None]] = {
         "svg": {"Date": None, "Creator": None},
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
         "png": {"Software": None},
     }
     stream = BytesIO()
-    with themed():
-        figure.savefig(stream, format=kind, metadata=metadata[kind])
+    figure.savefig(stream, format=kind, metadata=metadata[kind])
     return _steady_clips(stream.getvalue()) if kind == "svg" else stream.getvalue()
 
 
@@ -99,18 +138,32 @@ def _steady_clips(svg: bytes) -> bytes:
     return svg
 
 
-def inline_svg(figure: Figure, *, id: str, label: str) -> str:
-    """A figure as an SVG element for a page that holds several: its ids start with ``id``."""
-    text = figure_bytes(figure, "svg").decode("utf-8")
+def inline_svg(figure: Figure | Drawing, *, id: str, label: str) -> str:
+    """A figure as an SVG element for a page that holds several: its ids start with ``id``.
+
+    Letters stay letters, which a reader can search and copy; files carry them as outlines.
+    """
+    drawn = isinstance(figure, Drawing)
+    inches = figure.width / POINTS_PER_INCH if drawn else figure.get_figwidth()
+    width = round(inches * _SCREEN_DPI)
+    title = label.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    shape = f"max-width:{width}px;min-width:min({width}px,34rem)"
+    attributes = f'role="img" aria-label="{title}" style="{shape}"'
+    if drawn:
+        return drawing_svg(figure, attributes)
+    with themed(), mpl.rc_context({"svg.fonttype": "none"}):
+        text = _saved(figure, "svg").decode("utf-8")
     text = _METADATA.sub("", _HEAD.sub("", text))
     text = _GROUP_ID.sub("<g", text)
     text = _DEFINED.sub(lambda m: f'id="{id}-{m[1]}"', text)
     text = _REFERENCE.sub(lambda m: f"{m[1]}{id}-{m[2]}", text)
-    title = label.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
-    width = round(figure.get_figwidth() * _SCREEN_DPI)
-    shape = f"max-width:{width}px;min-width:min({width}px,34rem)"
-    opening = f'<svg role="img" aria-label="{title}" style="{shape}" '
-    return text.replace("<svg ", opening, 1).strip()
+    text = _LONG_NUMBER.sub(_two_decimals, text)
+    text = text.replace("'DejaVu Sans'", FONTS)
+    return text.replace("<svg ", f"<svg {attributes} ", 1).strip()
+
+
+def _two_decimals(found: re.Match[str]) -> str:
+    return f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def month_axis(axes: Axes, last_day: float, *, label: str) -> Sequence[float]:
@@ -131,11 +184,12 @@ def plain_log_axis(axes: Axes) -> None:
     decades = math.log10(high / low)
     steps = (1.0,) if decades > _TALL_AXIS else (1.0, 2.0, 5.0)
     axes.yaxis.set_major_locator(LogLocator(base=10, subs=steps, numticks=8))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _plain_label(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_label(value)))
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _plain_label(value: float) -> str:
+def plain_label(value: float) -> str:
+    """A tick of a logarithmic axis: plain from 0.001 to 100 000, else a power of ten."""
     return (
         f"{value:g}"
         if 1e-3 <= value < 1e5

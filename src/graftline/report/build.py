@@ -31,6 +31,7 @@ from graftline.report.safety import (
 )
 from graftline.report.value import Inputs, Report, Section
 from graftline.tables.format import estimate_interval, median_range, months
+from graftline.tables.selection import only_transplanted
 from graftline.tables.survival import summarise_endpoints, summarise_followup
 from graftline.trial import Trial
 
@@ -134,7 +135,8 @@ def _facts(inputs: Inputs) -> tuple[tuple[str, str], ...]:
             row = rows.row(0, named=True)
             bounds = [None if row[k] is None else 100 * row[k] for k in ("lower", "upper")]
             text = estimate_interval(100 * row["estimate"], *bounds, digits=0)
-            facts.append((f"{row['title']} at 12 months, % (95% CI)", text))
+            counted = f"; {row['n']} with HSPC" if row["n"] < infused else ""
+            facts.append((f"{row['title']} at 12 months, % (95% CI{counted})", text))
     return tuple(facts)
 
 
@@ -151,7 +153,7 @@ def _warnings(inputs: Inputs, pages: tuple[Section, ...], patient_limit: int) ->
             f"{count} patient{'s' * (count > 1)}: estimates are uncertain, as their intervals "
             "show. No p-values."
         )
-    if inputs.trial.protocol.selection == "reached_hsct":
+    if only_transplanted(inputs.trial):
         found.append(
             "Only patients who reached HSCT are in this cohort: remission and aplasia are entry "
             "criteria, not rates, and survival until HSCT is guaranteed by the selection."

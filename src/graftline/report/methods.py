@@ -13,6 +13,7 @@ from graftline.report.value import Inputs, Section
 from graftline.rules import Rule, references
 from graftline.tables.analyses import analyses
 from graftline.tables.format import sentence
+from graftline.tables.selection import only_transplanted
 from graftline.tables.value import ReportTable, TableColumn, TableRow, plain_rows
 
 _PACKAGES = ("polars", "numpy", "scipy", "matplotlib", "great-tables")
@@ -81,8 +82,9 @@ def _study(inputs: Inputs) -> tuple[str, ...]:
         f"and endpoints use the {preferred} answer, and the {other} one where there is no other."
     )
     if protocol.selection == "reached_hsct":
+        who = "only" if only_transplanted(inputs.trial) else "endpoints count only"
         lines.append(
-            f"Selection: only patients who reached HSCT ({protocol.selection_source}). Time runs "
+            f"Selection: {who} patients who reached HSCT ({protocol.selection_source}). Time runs "
             "from the index infusion as published; delayed entry at HSPC is printed beside it."
         )
     return (*lines, *protocol.notes)

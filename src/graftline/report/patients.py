@@ -1,9 +1,9 @@
 """A page per patient: the course as a timeline, and every answer with its source."""
 
 import polars as pl
-from matplotlib.figure import Figure
 
 from graftline.assess.assessment import all_rules
+from graftline.figures.drawing import Drawing
 from graftline.figures.patient_events import patient_events
 from graftline.figures.timeline import PANELS, draw_timeline
 from graftline.report.value import Inputs, ReportFigure, Section
@@ -56,7 +56,7 @@ def patient_pages(inputs: Inputs, *, most: int = MOST_PAGES) -> tuple[Section, .
         if undated.len():
             silent = (f"Without a recorded day: {'; '.join(undated)}.", *silent)
         decided = patient_gate_table(row["patient"], gates[key]) if key in gates else None
-        tables = tuple(t for t in (decided, table) if t is not None)
+        tables = tuple(t for t in (table, decided) if t is not None)
         pages.append(_page(row, tables, silent, figure))
     return tuple(pages)
 
@@ -75,7 +75,7 @@ _NO_EVENTS = pl.DataFrame(
 
 
 def _labs(inputs: Inputs) -> dict[str, dict[str, pl.DataFrame]]:
-    wanted = [analyte for _, analytes, _ in PANELS for analyte in analytes]
+    wanted = [analyte for _, analytes in PANELS for analyte in analytes]
     rows = (
         inputs.trial["labs"]
         .filter(pl.col("analyte").is_in(wanted))
@@ -98,7 +98,7 @@ def _page(
     row: dict[str, object],
     tables: tuple[ReportTable, ...],
     silent: tuple[str, ...],
-    figure: Figure | None,
+    figure: Drawing | None,
 ) -> Section:
     patient = str(row["patient"])
     place = f"patient-{patient}"
@@ -110,7 +110,10 @@ def _page(
     if figure is None:
         missing.append("No course can be drawn: nothing recorded of this patient has a day.")
     else:
-        caption = "Open symbols: the day is known only as a range, or is assumed."
+        caption = (
+            "Open symbols: the day is known only as a range, or is assumed; in the panels, the "
+            "value is below the limit of quantification."
+        )
         figures = (ReportFigure(f"timeline-{patient}", f"Course of {patient}", caption, figure),)
     return Section(
         place,

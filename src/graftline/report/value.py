@@ -7,6 +7,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from graftline.assess.assessment import Assessments
+from graftline.figures.drawing import Drawing
 from graftline.tables.analyses import Analysis
 from graftline.tables.value import ReportTable
 from graftline.trial import Trial
@@ -28,7 +29,7 @@ class ReportFigure:
     id: str
     title: str
     caption: str
-    figure: Figure
+    figure: Figure | Drawing
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def no_records(trial: Trial, what: str, tables: Sequence[str]) -> str:
         Tables of the trial folder it would come from.
     """
     if trial.settings.simulated:
-        return f"{what}: not modelled."
+        return f"{what[:1].upper()}{what[1:]}: not modelled."
     absent = [f"{name}.csv" for name in tables if name not in trial.present]
     if absent:
         return f"No records: {what} would come from {' or '.join(absent)}, not in the trial folder."

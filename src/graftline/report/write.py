@@ -116,11 +116,13 @@ def write_files(
     out.mkdir(parents=True, exist_ok=True)
     progress("Writing the page")
     written = [_text(out / page, render_html(report))]
+    mark = "SIMULATED" if report.simulated else ""
     for kind in figures:
         progress(f"Writing figures as {kind}")
         for figure in report.figures:
             path = out / "figures" / f"{figure.id}.{kind}"
-            written.append(_bytes(path, figure_bytes(figure.figure, cast("Format", kind))))
+            content = figure_bytes(figure.figure, cast("Format", kind), mark=mark)
+            written.append(_bytes(path, content))
     for kind in tables:
         progress(f"Writing tables as {kind}")
         written += _write_tables(report, out / "tables", kind)

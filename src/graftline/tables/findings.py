@@ -6,7 +6,7 @@ import polars as pl
 
 from graftline.problems import Problem
 from graftline.rules import Rule
-from graftline.tables.format import sentence
+from graftline.tables.format import sentence, words
 from graftline.tables.rule_summary import evaluable_counts
 from graftline.tables.value import ReportTable, TableColumn, TableRow, plain_rows
 
@@ -103,7 +103,7 @@ def evaluable_table(chosen: pl.DataFrame, rules: dict[str, Rule]) -> ReportTable
         rule = rules.get(row["rule"])
         title = rule.title if rule is not None else sentence(row["rule"])
         counts = ("patients", "yes", "no", "not_evaluable", "not_yet_evaluable")
-        reasons = (row["reasons"] or "").replace("_", " ")
+        reasons = words(row["reasons"] or "")
         rows.append(TableRow((title, *(str(row[c]) for c in counts), reasons)))
     labels = ("Patients", "Yes", "No", "Not evaluable", "Not yet evaluable")
     return ReportTable(

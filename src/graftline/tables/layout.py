@@ -44,7 +44,7 @@ def _nobody(frame: pl.DataFrame) -> pl.DataFrame:
     """Lines that no population has an answer to, by group and label."""
     empty = (
         pl.when(pl.col("statistic") == "count")
-        .then(pl.col("total") == 0)
+        .then((pl.col("total") == 0).fill_null(value=False))
         .otherwise(pl.col("value").is_null())
     ) & (pl.col("missing") > 0)
     lines = frame.group_by("group", "label", maintain_order=True).agg(nobody=empty.all())

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from graftline.rules import Rule
-from graftline.tables.format import number, sentence, significant
+from graftline.tables.format import number, sentence, significant, words
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 
 _WHOLE = 100_000
@@ -26,7 +26,7 @@ def patient_results_table(
     silent = results.filter(~pl.col("state").is_in(["yes", "no"])).sort("reason", "rule")
     rows = [_row(row, rules.get(row["rule"])) for row in answered.iter_rows(named=True)]
     sentences = tuple(
-        f"{sentence(state)} ({(reason or 'no reason given').replace('_', ' ')}): "
+        f"{sentence(state)} ({words(reason or 'no reason given')}): "
         + ", ".join(_title(r, rules.get(r)) for r in part["rule"])
         + "."
         for (state, reason), part in _by_reason(silent)
@@ -65,8 +65,8 @@ def _row(row: dict[str, object], rule: Rule | None) -> TableRow:
     if row["lower_bound"] and shown:
         shown = f"at least {shown}"
     origin = _ORIGINS[rule.origin] if rule is not None else ""
-    when = "" if not isinstance(day, float) else _plain(day) + (f" from {origin}" if origin else "")
-    answer = str(row["state"]) + (f": {row['label']}" if row["label"] else "")
+    when = "" if not isinstance(day, float) else _day_from(origin, day)
+    answer = str(row["state"]) + (f": {words(str(row['label']))}" if row["label"] else "")
     return TableRow(
         (
             _title(str(row["rule"]), rule),
@@ -74,9 +74,15 @@ def _row(row: dict[str, object], rule: Rule | None) -> TableRow:
             shown,
             when,
             str(row["source"]),
-            str(row["flags"] or ""),
+            words(str(row["flags"] or "")),
         )
     )
+
+
+def _day_from(origin: str, day: float) -> str:
+    """A day as transplant teams write it: HSPC +12; the parts are never torn apart."""
+    sign = "+" if day > 0 else ""
+    return f"{origin}\N{NO-BREAK SPACE}{sign}{_plain(day)}" if origin else _plain(day)
 
 
 def _plain(value: float) -> str:

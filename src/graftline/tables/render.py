@@ -1,20 +1,19 @@
 """A table as HTML, LaTeX, Word or CSV: the last step, nothing is computed here."""
 
 import importlib.util
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from graftline.problems import ExtraMissingError
-from graftline.tables.value import ReportTable
+from graftline.tables.value import ReportTable, TableColumn, TableRow
 
 if TYPE_CHECKING:
     from great_tables import GT
 
-_STYLE = re.compile(r"<style>.*?</style>\s*", re.DOTALL)
 _SUPERSCRIPTS = {"\N{EM SPACE}": r"\quad ", "\N{MINUS SIGN}": "$-$", "≥": r"$\geq$", "≤": r"$\leq$"}
 _EPOCH = (2000, 1, 1)
 
@@ -22,10 +21,73 @@ _EPOCH = (2000, 1, 1)
 def html_table(table: ReportTable) -> str:
     """The table as an HTML ``<table>`` without styles, scripts or headings of its own.
 
-    The page that embeds it styles the classes ``gt_*``.
+    Row groups are bodies of their own, first cells and headings are header cells, so that a screen
+    reader can say where it is. Cells aligned right carry the class ``r``, centred ones ``c``; what
+    stands in brackets there is kept together in a ``<span>``. Notes follow in a ``<div>``.
     """
-    raw = _great_table(table).as_raw_html()
-    return _STYLE.sub("", raw)
+    width = len(table.columns)
+    heads = "".join(_header(c.heading, c.align, 'scope="col"') for c in table.columns)
+    bodies = []
+    for group, rows in _grouped(table.rows):
+        lines = "\n".join(_html_row(row.cells, table.columns) for row in rows)
+        over = (
+            f'<tr class="group"><th colspan="{width}" scope="rowgroup">{escape(group or "")}</th>'
+        )
+        bodies.append(
+            f"<tbody>\n{over}</tr>\n{lines}\n</tbody>" if group else f"<tbody>\n{lines}\n</tbody>"
+        )
+    head = f"<thead>\n{_spanner_row(table)}<tr>{heads}</tr>\n</thead>"
+    notes = "".join(f"<p>{escape(note, quote=False)}</p>\n" for note in table.footnotes)
+    under = f'\n<div class="notes">\n{notes}</div>' if notes else ""
+    return f"<table>\n{head}\n" + "\n".join(bodies) + f"\n</table>{under}"
+
+
+_ALIGN_CLASS = {"left": "", "right": ' class="r"', "center": ' class="c"'}
+
+
+def _grouped(rows: Sequence[TableRow]) -> Iterable[tuple[str | None, list[TableRow]]]:
+    """Rows by group, groups in the order of their first row."""
+    groups: dict[str | None, list[TableRow]] = {}
+    for row in rows:
+        groups.setdefault(row.group, []).append(row)
+    return groups.items()
+
+
+def _header(text: str, align: str, scope: str) -> str:
+    return f"<th {scope}{_ALIGN_CLASS[align]}>{escape(text, quote=False)}</th>"
+
+
+def _html_row(cells: Sequence[str], columns: Sequence[TableColumn]) -> str:
+    first = _header(cells[0], columns[0].align, 'scope="row"')
+    others = (
+        f"<td{_ALIGN_CLASS[column.align]}>{_figures(cell, column.align)}</td>"
+        for cell, column in zip(cells[1:], columns[1:], strict=True)
+    )
+    return f"<tr>{first}{''.join(others)}</tr>"
+
+
+def _figures(cell: str, align: str) -> str:
+    """A cell, which may be broken between an estimate and its interval and nowhere else."""
+    text = escape(cell, quote=False)
+    estimate, bracket, interval = text.partition(" (")
+    if align == "left" or not bracket:
+        return text
+    return f"{estimate} <span>({interval}</span>"
+
+
+def _spanner_row(table: ReportTable) -> str:
+    if not table.spanners:
+        return ""
+    cells, place = [], 0
+    for spanner in sorted(table.spanners, key=lambda s: s.first):
+        cells += ["<td></td>"] * (spanner.first - place)
+        width = spanner.last - spanner.first + 1
+        cells.append(
+            f'<th class="span" colspan="{width}" scope="colgroup">{escape(spanner.label)}</th>'
+        )
+        place = spanner.last + 1
+    cells += ["<td></td>"] * (len(table.columns) - place)
+    return f"<tr>{''.join(cells)}</tr>\n"
 
 
 def latex_table(table: ReportTable) -> str:
@@ -72,14 +134,13 @@ def word_document(tables: Sequence[ReportTable]) -> bytes:
         grid.style = "Light List"
         for cell, column in zip(grid.rows[0].cells, table.columns, strict=True):
             cell.text = column.heading
-        group = None
-        for row in table.rows:
-            if row.group and row.group != group:
+        for group, rows in _grouped(table.rows):
+            if group:
                 head = grid.add_row().cells
-                head[0].merge(head[-1]).text = row.group
-            group = row.group
-            for cell, text in zip(grid.add_row().cells, row.cells, strict=True):
-                cell.text = text
+                head[0].merge(head[-1]).text = group
+            for row in rows:
+                for cell, text in zip(grid.add_row().cells, row.cells, strict=True):
+                    cell.text = text
         for note in table.footnotes:
             document.add_paragraph(note)
     return _same_bytes(document)

@@ -4,6 +4,7 @@ import polars as pl
 
 from graftline.tables.layout import statistics_table
 from graftline.tables.rule_summary import RuleLine, rule_rows, summarise_rules
+from graftline.tables.selection import only_transplanted
 from graftline.tables.statistics import count_rows, join_statistics
 from graftline.tables.value import ReportTable
 from graftline.trial import Trial
@@ -77,7 +78,7 @@ def _rates(chosen: pl.DataFrame, population: str) -> pl.DataFrame:
 def response_table(trial: Trial, chosen: pl.DataFrame) -> ReportTable:
     """Response and MRD for everybody and in each subgroup."""
     notes = [f"Response by the definition {trial.protocol.definitions.response!r}."]
-    if trial.protocol.selection == "reached_hsct":
+    if only_transplanted(trial):
         notes.append(
             "The patients were selected after remission: remission is an entry criterion here, "
             "not a response rate."

@@ -2,14 +2,17 @@
 
 import polars as pl
 
-from graftline.trial import Trial
+from graftline.trial import Trial, hsct_days
 
 
 def only_transplanted(trial: Trial) -> bool:
-    """Whether the protocol counts those who reached HSCT, and nobody else is in the folder.
+    """Whether the patients were selected because they reached HSCT, as the protocol says.
 
-    A simulated trial of the same protocol follows everybody who was infused: what such a
-    selection forbids to estimate, remission rates and the way to HSCT, can be estimated there.
+    A simulated trial of such a protocol follows everybody who was infused: what the selection
+    forbids to estimate, remission rates and the way to HSCT, can be estimated there.
     """
-    waiting = trial.patients.filter(pl.col("status") == "infused")
-    return trial.protocol.selection == "reached_hsct" and waiting.is_empty()
+    if trial.protocol.selection != "reached_hsct":
+        return False
+    infused = trial.patients.filter(pl.col("status").is_in(["infused", "transplanted"]))
+    waiting = infused.join(hsct_days(trial), on="patient", how="anti")
+    return not (trial.settings.simulated and waiting.height)

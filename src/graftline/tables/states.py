@@ -23,6 +23,7 @@ from graftline.stats import (
 from graftline.stats.multistate_data import Stays
 from graftline.tables.analyses import YEAR_DAYS
 from graftline.tables.format import DAYS_PER_MONTH, estimate_interval, words
+from graftline.tables.selection import only_transplanted
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 from graftline.trial import Trial
 
@@ -71,7 +72,7 @@ def state_answers(trial: Trial, answers: Answers) -> tuple[ClinicalStays, ...]:
     """
     found = []
     for name, model in CLINICAL_MODELS.items():
-        late = trial.protocol.selection == "reached_hsct" and model.placed.origin == "car_t"
+        late = only_transplanted(trial) and model.placed.origin == "car_t"
         entry: Entry = "hspc" if late else "origin"
         made = clinical_stays(trial, answers, name, entry=entry)
         found.append(_without_start(made) if late else made)

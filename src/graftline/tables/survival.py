@@ -174,8 +174,8 @@ def _notes(trial: Trial) -> tuple[str, ...]:
     ]
     if trial.protocol.selection == "reached_hsct":
         notes.append(
-            "These patients were selected because they reached HSCT, while time starts earlier: "
-            "nobody could die before HSCT. Rows with delayed entry put that right."
+            "Counted are patients who reached HSCT, while time starts earlier: none of them could "
+            "die before HSCT. Rows with delayed entry put that right."
         )
     return tuple(notes)
 

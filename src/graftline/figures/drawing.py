@@ -1,0 +1,224 @@
+"""A drawing made of lines, dots and words: the same on a page as SVG and in a file by matplotlib.
+
+A report holds one drawing per patient. Laid out here once, it costs a page a tenth of what
+axes, ticks and legends of a plotting library cost, in time and in bytes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from itertools import groupby, pairwise
+from typing import Literal
+
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.text import TextPath
+
+Point = tuple[float, float]
+Anchor = Literal["start", "middle", "end"]
+
+POINTS_PER_INCH = 72.0
+FONTS = "'DejaVu Sans',Verdana,sans-serif"  # Verdana has the same widths
+_ALIGN = {"start": "left", "middle": "center", "end": "right"}
+_DIGITS = 1  # a tenth of a point cannot be seen
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """Lines of one style, each through its points."""
+
+    lines: tuple[tuple[Point, ...], ...]
+    colour: str
+    width: float = 0.7
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dots:
+    """Round dots of one style; ``open`` ones are white inside."""
+
+    places: tuple[Point, ...]
+    colour: str
+    size: float = 3.8
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One line of text on its base line; ``full`` is what is told where the text is cut short."""
+
+    x: float
+    y: float
+    text: str
+    size: float = 6.8
+    colour: str = "#222222"
+    anchor: Anchor = "start"
+    bold: bool = False
+    full: str = ""
+
+
+Item = Stroke | Dots | Words
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Items in the order they are painted, in points from the upper left corner."""
+
+    width: float
+    height: float
+    items: tuple[Item, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Everything that can be read in it, in order, as printed."""
+        return tuple(item.text for item in self.items if isinstance(item, Words))
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """Width of a text in points, letter by letter."""
+    return size / 100.0 * sum(_letter_width(letter, bold) for letter in text)
+
+
+@lru_cache(maxsize=4096)
+def _letter_width(letter: str, bold: bool) -> float:
+    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
+    # between two letters, so that a space has a width too
+    outer, inner = (
+        float(TextPath((0.0, 0.0), text, size=100.0, prop=font).get_extents().width)
+        for text in (f"n{letter}n", "nn")
+    )
+    return outer - inner
+
+
+def cut_to_width(text: str, width: float, size: float) -> str:
+    """The text, or as many whole letters of it as fit with an ellipsis."""
+    if text_width(text, size) <= width:
+        return text
+    room = width - text_width("\N{HORIZONTAL ELLIPSIS}", size)
+    kept = 0
+    while kept < len(text) and text_width(text[: kept + 1], size) <= room:
+        kept += 1
+    return text[:kept].rstrip(" ,") + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def drawing_svg(drawing: Drawing, attributes: str) -> str:
+    """The drawing as an SVG element without any id or style sheet.
+
+    Parameters
+    ----------
+    attributes : str
+        Attributes of the element besides its size: role, label, style.
+    """
+    box = f"{_short(drawing.width)} {_short(drawing.height)}"
+    parts = []
+    for style, group in groupby(drawing.items, key=_svg_style):
+        items = list(group)
+        words = "".join(_svg_words(item) for item in items if isinstance(item, Words))
+        parts += [f"<g {style}>{words}</g>"] if words else []
+        parts += [_svg_path(item, style) for item in items if not isinstance(item, Words)]
+    body = "\n".join(parts)
+    return f'<svg {attributes} viewBox="0 0 {box}" font-family="{FONTS}">\n{body}\n</svg>'
+
+
+def _svg_style(item: Item) -> str:
+    if isinstance(item, Stroke):
+        dash = ' stroke-dasharray="2.6 1.6"' if item.dashed else ""
+        return f'stroke="{item.colour}" stroke-width="{_short(item.width)}"{dash} fill="none"'
+    if isinstance(item, Dots):
+        return f'stroke="{item.colour}" stroke-linecap="round"'
+    weight = ' font-weight="bold"' if item.bold else ""
+    anchor = "" if item.anchor == "start" else f' text-anchor="{item.anchor}"'
+    return f'font-size="{_short(item.size)}" fill="{item.colour}"{anchor}{weight}'
+
+
+def _svg_words(words: Words) -> str:
+    told = f"<title>{escape(words.full)}</title>" if words.full else ""
+    place = f'x="{_short(words.x)}" y="{_short(words.y)}"'
+    return f"<text {place}>{told}{escape(words.text, quote=False)}</text>"
+
+
+def _svg_path(item: Stroke | Dots, style: str) -> str:
+    if isinstance(item, Stroke):
+        return f'<path {style} d="{"".join(_svg_line(line) for line in item.lines)}"/>'
+    # a line of no length with round ends is a dot
+    dots = "".join(f"M{_short(x)} {_short(y)}h0" for x, y in item.places)
+    path = f'<path {style} stroke-width="{_short(item.size)}" d="{dots}"/>'
+    if not item.open:
+        return path
+    hole = _short(item.size - 1.6)
+    return path + f'<path stroke="#fff" stroke-linecap="round" stroke-width="{hole}" d="{dots}"/>'
+
+
+def _svg_line(points: Sequence[Point]) -> str:
+    """A path to whole tenths, without points that lie on the one before them."""
+    rounded = [(round(x, _DIGITS), round(y, _DIGITS)) for x, y in points]
+    kept = [rounded[0]]
+    kept += [b for a, b in pairwise(rounded) if a != b]
+    (x, y), *rest = kept
+    steps = []
+    for a, b in rest:
+        flat, upright = b == y, a == x
+        steps.append(
+            f"H{_short(a)}" if flat else f"V{_short(b)}" if upright else f"L{_short(a)} {_short(b)}"
+        )
+        x, y = a, b
+    return f"M{_short(kept[0][0])} {_short(kept[0][1])}{''.join(steps)}"
+
+
+def _short(value: float) -> str:
+    text = f"{value:.{_DIGITS}f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def drawing_figure(drawing: Drawing) -> Figure:
+    """The drawing as a matplotlib figure, for files of any format.
+
+    To be called inside ``theme.themed``.
+    """
+    size = (drawing.width / POINTS_PER_INCH, drawing.height / POINTS_PER_INCH)
+    figure = Figure(figsize=size)
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    axes.set_axis_off()
+    axes.set_xlim(0.0, drawing.width)
+    axes.set_ylim(drawing.height, 0.0)
+    for item in drawing.items:
+        if isinstance(item, Words):
+            axes.text(
+                item.x,
+                item.y,
+                item.text,
+                fontsize=item.size,
+                color=item.colour,
+                ha=_ALIGN[item.anchor],
+                va="baseline",
+                fontweight="bold" if item.bold else "normal",
+                parse_math=False,
+            )
+        elif isinstance(item, Stroke):
+            x, y = _joined(item.lines)
+            dash = (0, (2.6 / item.width, 1.6 / item.width)) if item.dashed else "-"
+            axes.plot(x, y, color=item.colour, linewidth=item.width, linestyle=dash)
+        else:
+            edge = 0.8 if item.open else 0.0
+            axes.plot(
+                [x for x, _ in item.places],
+                [y for _, y in item.places],
+                linestyle="none",
+                marker="o",
+                color=item.colour,
+                markersize=item.size - edge,
+                markeredgewidth=edge,
+                markerfacecolor="white" if item.open else item.colour,
+            )
+    return figure
+
+
+def _joined(lines: Iterable[Sequence[Point]]) -> tuple[list[float], list[float]]:
+    """All lines as one, with gaps between them."""
+    x: list[float] = []
+    y: list[float] = []
+    for line in lines:
+        x += [*(a for a, _ in line), float("nan")]
+        y += [*(b for _, b in line), float("nan")]
+    return x, y
