@@ -143,13 +143,14 @@ def inline_svg(figure: Figure | Drawing, *, id: str, label: str) -> str:
 
     Letters stay letters, which a reader can search and copy; files carry them as outlines.
     """
-    drawn = isinstance(figure, Drawing)
-    inches = figure.width / POINTS_PER_INCH if drawn else figure.get_figwidth()
+    inches = (
+        figure.width / POINTS_PER_INCH if isinstance(figure, Drawing) else figure.get_figwidth()
+    )
     width = round(inches * _SCREEN_DPI)
     title = label.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     shape = f"max-width:{width}px;min-width:min({width}px,34rem)"
     attributes = f'role="img" aria-label="{title}" style="{shape}"'
-    if drawn:
+    if isinstance(figure, Drawing):
         return drawing_svg(figure, attributes)
     with themed(), mpl.rc_context({"svg.fonttype": "none"}):
         text = _saved(figure, "svg").decode("utf-8")

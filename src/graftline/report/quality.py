@@ -3,6 +3,7 @@
 from graftline.assess.assessment import all_rules
 from graftline.endpoints import endpoint_attrition
 from graftline.report.value import Inputs, Section
+from graftline.tables.analyses import endpoint_titles
 from graftline.tables.findings import (
     attrition_table,
     disagreement_table,
@@ -24,7 +25,9 @@ def quality_section(inputs: Inputs) -> Section:
         tables.append(differing)
     else:
         missing.append("No derived answer differs from an adjudicated one.")
-    attrition = attrition_table(endpoint_attrition(inputs.trial, inputs.assessed))
+    attrition = attrition_table(
+        endpoint_attrition(inputs.trial, inputs.assessed), endpoint_titles(inputs.trial)
+    )
     if attrition.rows:
         tables.append(attrition)
     tables.append(evaluable_table(inputs.assessed.chosen, all_rules()))

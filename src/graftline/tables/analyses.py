@@ -81,6 +81,12 @@ def analyses(trial: Trial, endpoints: pl.DataFrame) -> Iterator[Analysis]:
                 yield _analysis(name, spec, other.spec, other.why, parts[other.name])
 
 
+def endpoint_titles(trial: Trial) -> dict[str, str]:
+    """Every way of counting an endpoint by its id: the title of the protocol, or what differs."""
+    own = {name: endpoint.title for name, endpoint in trial.protocol.endpoints.items()}
+    return own | {other.name: other.title for other in alternatives(trial.protocol)}
+
+
 def _analysis(name: str, own: Endpoint, spec: Endpoint, why: str, rows: pl.DataFrame) -> Analysis:
     words = []
     if spec.entry == "hspc":

@@ -1,6 +1,6 @@
 """What the data say of themselves: findings, disagreements of sources, who could be judged."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
@@ -119,31 +119,43 @@ def evaluable_table(chosen: pl.DataFrame, rules: dict[str, Rule]) -> ReportTable
     )
 
 
-def attrition_table(attrition: pl.DataFrame) -> ReportTable:
+def attrition_table(attrition: pl.DataFrame, titles: Mapping[str, str]) -> ReportTable:
     """Who was left out of each endpoint, step by step; nobody disappears without a row.
+
+    Endpoints that lost the same patients at the same step stand in one row.
 
     Parameters
     ----------
     attrition : DataFrame of ``endpoints.endpoint_attrition``
+    titles : mapping of endpoint to its name in words
+        See ``analyses.endpoint_titles``; an endpoint without one is printed by its id.
     """
     left = attrition.filter(pl.col("left_out") > 0)
-    shown = left.select(
-        pl.col("endpoint").str.replace_all("_", " ", literal=True),
-        pl.col("step").str.replace_all("_", " ", literal=True),
-        pl.col("patients").cast(pl.String),
-        pl.col("left_out").cast(pl.String),
-        pl.col("reason").str.replace_all("_", " ", literal=True),
+    alike = left.group_by("step", "patients", "left_out", "reason", maintain_order=True).agg(
+        "endpoint"
+    )
+    rows = tuple(
+        TableRow(
+            (
+                "; ".join(titles.get(name, sentence(name)) for name in row["endpoint"]),
+                words(row["step"]),
+                str(row["patients"]),
+                str(row["left_out"]),
+                words(row["reason"] or ""),
+            )
+        )
+        for row in alike.iter_rows(named=True)
     )
     return ReportTable(
         "attrition",
         "Who was left out of an endpoint",
         (
-            TableColumn("Endpoint", "left"),
+            TableColumn("Endpoints", "left"),
             TableColumn("Step", "left"),
             TableColumn("Patients kept"),
             TableColumn("Left out"),
             TableColumn("Why", "left"),
         ),
-        plain_rows(shown),
+        rows,
         attrition,
     )
