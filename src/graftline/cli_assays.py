@@ -1,6 +1,6 @@
 """The commands of assays: parse, call one function, print."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
@@ -9,6 +9,8 @@ import click
 from graftline.terminal import PATH, chosen_formats, progress, reports_input_errors
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from graftline.assays.tcr.tracking import TieRule
     from graftline.problems import Problem
     from graftline.report.value import Section
@@ -37,23 +39,29 @@ def write_and_show(
     inputs: Sequence[Path],
     *,
     name: str,
-    shown: "ReportTable | None" = None,
+    shown: "ReportTable | Sequence[ReportTable] | None" = None,
     problems: "Sequence[Problem]" = (),
     facts: Sequence[tuple[str, str]] = (),
+    trial_rows: "Mapping[str, pl.DataFrame] | None" = None,
     out: Path | None = None,
     figures: Sequence[str] = (),
 ) -> None:
-    """Write the page of an assay, print its table, its findings and where the page lies."""
+    """Write the page of an assay, print its tables, its findings and where the files lie.
+
+    ``trial_rows`` are rows of the trial's tables by name; each is written beside the page.
+    """
     from graftline.problems import Severity, format_problems, sorted_problems
-    from graftline.report.assay_page import write_assay_page
+    from graftline.report.assay_page import write_assay_page, write_trial_rows
+    from graftline.tables.value import ReportTable
     from graftline.terminal import print_table
 
     first = inputs[0].resolve()
     stem = first.name.removesuffix(".gz").rsplit(".", 1)[0]
     told = sorted_problems(problems)
+    folder = out or first.parent / f"{stem}-report"
     page = write_assay_page(
         section,
-        out or first.parent / f"{stem}-report",
+        folder,
         name=name,
         title=section.title,
         source=", ".join(path.name for path in inputs[:8]) + " ..." * (len(inputs) > 8),
@@ -61,13 +69,16 @@ def write_and_show(
         facts=facts,
         figures=figures,
     )
-    if shown is not None:
-        print_table(shown)
+    written = write_trial_rows(trial_rows or {}, folder)
+    for table in (shown,) if isinstance(shown, ReportTable) else shown or ():
+        print_table(table)
     for sentence in section.missing:
         click.echo(sentence)
     warnings = [p for p in told if p.severity is Severity.WARNING]
     if warnings:
         click.echo(format_problems(warnings), err=True)
+    for path in written:
+        click.echo(f"{path}: rows for the trial folder")
     click.echo(f"{page}")
 
 
@@ -198,4 +209,115 @@ def tcr(
     )
 
 
-COMMANDS: tuple[click.Command, ...] = (tcr,)
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="SHEET|FILES...")
+@click.option(
+    "--gating", type=PATH, metavar="FILE", help="Gating file of FILES, or of rows that name none."
+)
+@click.option(
+    "--starter", is_flag=True, help="Print a gating file to begin with, for the first file."
+)
+@click.option(
+    "--eradicated-below",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    metavar="CELLS",
+    help="CD7+ T cells per microlitre below which they are eradicated, confirmed by the next "
+    "sample.",
+)
+@click.option(
+    "--eradicated-below-percent",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=0.1,
+    show_default=True,
+    metavar="PERCENT",
+    help="The same for patients without counts, in % of CAR-negative T cells.",
+)
+@click.option(
+    "--least-events",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Events a concentration needs; fewer are below the limit these events would be.",
+)
+@click.option(
+    "--detection-events",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Events from which MRD is positive; over all nucleated events, the limit of detection.",
+)
+@click.option(
+    "--quantification-events",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="Events from which MRD is quantified.",
+)
+@click.option(
+    "--sensitivity",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1e-4,
+    show_default=True,
+    help="What a negative MRD must have been able to detect, as a fraction of nucleated cells.",
+)
+@click.option("--every-gate", is_flag=True, help="Draw the gates of every sample.")
+@page_options
+@reports_input_errors
+def flow(
+    inputs: tuple[Path, ...],
+    gating: Path | None,
+    starter: bool,
+    eradicated_below: float,
+    eradicated_below_percent: float,
+    least_events: int,
+    detection_events: int,
+    quantification_events: int,
+    sensitivity: float,
+    every_gate: bool,
+    out: Path | None,
+    figures: str,
+) -> None:
+    """T cells by CD7, CD7 on blasts and residual disease, from flow cytometry.
+
+    SHEET is a sample sheet (columns file, patient, day, specimen, gating; docs/trial-folder.md).
+    FILES are FCS files: gated with --gating, listed without. With a FlowJo workspace (.wsp) its
+    stored counts are shown, beside those computed anew; a GatingML file (.xml) gates the FILES.
+    """
+    formats = chosen_formats(figures, PAGE_FIGURES, "--figures")
+
+    from graftline.assays.flow.sample import FlowThresholds
+    from graftline.report.assay_flow_inputs import FlowOptions, flow_page, starter_of
+
+    if starter:
+        click.echo(starter_of(inputs), nl=False)
+        return
+    options = FlowOptions(
+        gating=gating,
+        thresholds=FlowThresholds(
+            least_events, detection_events, quantification_events, sensitivity
+        ),
+        cells_per_ul_below=eradicated_below,
+        percent_of_cd3_below=eradicated_below_percent,
+        every_gate=every_gate,
+    )
+    with progress("Flow cytometry") as step:
+        page = flow_page(inputs, options=options, progress=step)
+    write_and_show(
+        page.section,
+        inputs,
+        name="flow",
+        shown=page.shown,
+        problems=page.problems,
+        facts=page.facts,
+        trial_rows=page.trial_rows,
+        out=out,
+        figures=formats,
+    )
+
+
+COMMANDS: tuple[click.Command, ...] = (
+    tcr,
+    flow,
+)

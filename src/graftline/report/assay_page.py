@@ -1,7 +1,9 @@
 """One assay on a page of its own: what the command of an assay writes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import polars as pl
 
 from graftline.problems import Problem
 from graftline.report.value import Report, Section
@@ -51,3 +53,20 @@ def write_assay_page(
     with says_unwritable(out):
         written = write_files(report, out, figures=figures, tables=("csv",), page=f"{name}.html")
     return written[0]
+
+
+def write_trial_rows(tables: Mapping[str, pl.DataFrame], out: Path) -> list[Path]:
+    """Rows of the trial's tables as CSV in its declared columns, ``<table>.csv`` in a folder.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written.
+    """
+    written = []
+    with says_unwritable(out):
+        for name, table in tables.items():
+            path = out / f"{name}.csv"
+            table.write_csv(path)
+            written.append(path)
+    return written

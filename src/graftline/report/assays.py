@@ -6,9 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
+from graftline.assays.flow.study import flow_study
 from graftline.assays.sheet import named_files, read_sheet, sheet_notes
 from graftline.assays.tcr.study import inspect_tcr, tcr_study
 from graftline.problems import ExtraMissingError, InputError, Problem, Severity
+from graftline.report.assay_flow import eradication_threshold, flow_section
 from graftline.report.assay_tcr import tcr_section
 from graftline.report.value import Section
 from graftline.schema.sheets import SHEETS, Sheet
@@ -55,9 +57,16 @@ def _tcr(path: Path, trial: Trial | None) -> Found:
     return tcr_section(study), study.problems
 
 
+def _flow(path: Path, trial: Trial | None) -> Found:
+    study = flow_study(path)
+    below = 1.0 if trial is None else eradication_threshold(trial)
+    return flow_section(study, cells_per_ul_below=below), study.problems
+
+
 # One entry per sheet that has a section; the key is the sheet's name.
 READERS: Mapping[str, AssayReader] = {
     "tcr": AssayReader(_tcr, lambda path, trial: inspect_tcr(path, hsct_days=_hsct_days(trial))),
+    "flow": AssayReader(_flow, lambda path, trial: flow_study(path).problems),
 }
 
 

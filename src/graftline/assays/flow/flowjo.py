@@ -1,9 +1,12 @@
 """FlowJo 10 workspaces and GatingML 2.0: stored counts beside counts computed anew."""
 
 import math
+import warnings
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -72,7 +75,7 @@ def read_flowjo_counts(path: str | Path) -> pl.DataFrame:
     path = Path(path)
     try:
         root = ElementTree.parse(path).getroot()
-    except (OSError, ElementTree.ParseError) as fault:
+    except (OSError, ElementTree.ParseError, ValueError, LookupError) as fault:
         raise InputError([_fault(path, f"a FlowJo workspace ({fault})")]) from None
     nodes = list(root.iter("SampleNode"))
     if not nodes:
@@ -89,8 +92,8 @@ def _populations(node: "ElementTree.Element[str]", above: str) -> list[tuple[str
     found: list[tuple[str, int | None]] = []
     for population in node.findall("Subpopulations/Population"):
         name = above + population.get("name", "")
-        count = int(population.get("count", "-1"))
-        found.append((name, count if count >= 0 else None))
+        count = population.get("count", "")
+        found.append((name, int(count) if count.isascii() and count.isdigit() else None))
         found.extend(_populations(population, name + "/"))
     return found
 
@@ -101,38 +104,39 @@ def recompute_flowjo_counts(path: str | Path, fcs: Sequence[str | Path]) -> pl.D
     Rectangles agree exactly. Polygons and ellipses differ by a few events, because FlowJo bins
     them for display and counts in the bins.
 
+    Parameters
+    ----------
+    fcs : sequence of paths
+        Files of samples of the workspace, matched by name; `absent_samples` tells which lack.
+
     Returns
     -------
     DataFrame [sample, gate, events, flowjo_events, difference]
+        ``events`` is null for samples without a file.
 
     Raises
     ------
     ExtraMissingError
         FlowKit is not installed.
     InputError
-        Not a workspace, or a sample of the workspace without its FCS file (all of them).
+        Not a workspace, or one whose gates or files FlowKit cannot use.
     """
     stored = read_flowjo_counts(path)
     path = Path(path)
     flowkit = load_extra("flowkit", extra="flowjo", purpose="Gating by FlowJo workspaces")
-    names = {Path(file).name for file in fcs}
-    absent = [s for s in stored["sample"].unique(maintain_order=True) if s not in names]
-    if absent:
-        remedy = "give the FCS files of all samples of the workspace"
-        raise InputError(Problem(path.name, f"the file {s}", remedy) for s in absent)
-    workspace = flowkit.Workspace(str(path), fcs_samples=[str(file) for file in fcs])
-    rows = []
-    for sample in workspace.get_sample_ids():
-        workspace.analyze_samples(sample_id=sample, use_mp=False)
-        report = workspace.get_gating_results(sample).report
-        for gate, above, events in zip(
-            report["gate_name"], report["gate_path"], report["count"], strict=True
-        ):
-            rows.append((sample, "/".join([*above[1:], gate]), int(events)))
+    asked = set(stored["sample"])
+    files = [str(file) for file in fcs if Path(file).name in asked]
+    rows: list[tuple[str, str, int]] = []
+    with _foreign_faults(path, "a workspace whose gates can be applied"):
+        if files:
+            workspace = flowkit.Workspace(str(path), fcs_samples=files)
+            for sample in workspace.get_sample_ids():
+                workspace.analyze_samples(sample_id=sample, use_mp=False)
+                rows += _reported(sample, workspace.get_gating_results(sample).report)
     computed = pl.DataFrame(rows, schema=_COUNTS, orient="row")
     return (
         stored.rename({"events": "flowjo_events"})
-        .join(computed, on=["sample", "gate"], how="left", validate="1:1", maintain_order="left")
+        .join(computed, on=["sample", "gate"], how="left", validate="m:1", maintain_order="left")
         .select(
             "sample",
             "gate",
@@ -141,6 +145,66 @@ def recompute_flowjo_counts(path: str | Path, fcs: Sequence[str | Path]) -> pl.D
             (pl.col("events") - pl.col("flowjo_events")).alias("difference"),
         )
     )
+
+
+def absent_samples(path: str | Path, fcs: Sequence[str | Path]) -> list[Problem]:
+    """A finding for each sample of a workspace without its FCS file, and each file without sample.
+
+    Raises
+    ------
+    InputError
+        Not a workspace.
+    """
+    name = Path(path).name
+    samples = read_flowjo_counts(path)["sample"].unique(maintain_order=True).to_list()
+    given = [Path(file).name for file in fcs]
+    lacking = [
+        Problem(
+            name,
+            f"the file {sample}",
+            "give it too, under the name the workspace knows; its gates were not applied anew",
+            Severity.WARNING,
+        )
+        for sample in samples
+        if sample not in given
+    ]
+    strangers = [
+        Problem(
+            file,
+            f"a sample of the workspace: {', '.join(samples[:5])}",
+            "give it the name the workspace knows; it was not read",
+            Severity.WARNING,
+        )
+        for file in given
+        if file not in samples
+    ]
+    return lacking + strangers
+
+
+@contextmanager
+def _foreign_faults(path: Path, expected: str) -> Iterator[None]:
+    """Faults that FlowKit raises about a file, as findings; its warnings are not shown."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, LookupError) as fault:
+        said = f"{expected} ({type(fault).__name__}: {fault})"
+        raise InputError([_fault(path, said)]) from None
+    except Exception as fault:
+        # FlowKit and FlowIO have exceptions of their own, which exist only where they are.
+        if type(fault).__module__.split(".")[0] not in ("flowkit", "flowio", "lxml"):
+            raise
+        raise InputError([_fault(path, f"{expected} ({fault})")]) from None
+
+
+def _reported(sample: str, report: Any) -> list[tuple[str, str, int]]:  # Any: a pandas frame
+    return [
+        (sample, "/".join([*above[1:], gate]), int(events))
+        for gate, above, events in zip(
+            report["gate_name"], report["gate_path"], report["count"], strict=True
+        )
+    ]
 
 
 def count_gating_ml(path: str | Path, fcs: str | Path) -> pl.DataFrame:
@@ -159,18 +223,17 @@ def count_gating_ml(path: str | Path, fcs: str | Path) -> pl.DataFrame:
     """
     flowkit = load_extra("flowkit", extra="flowjo", purpose="Gating by GatingML files")
     path = Path(path)
-    try:
+    with _foreign_faults(path, "a GatingML 2.0 file"):
         strategy = flowkit.parse_gating_xml(str(path))
-    except (OSError, ValueError, SyntaxError) as fault:
-        raise InputError([_fault(path, f"a GatingML 2.0 file ({fault})")]) from None
-    sample = flowkit.Sample(str(fcs), ignore_offset_error=True)
-    report = strategy.gate_sample(sample).report
-    rows = [
-        (Path(fcs).name, "/".join([*above[1:], gate]), int(events))
-        for gate, above, events in zip(
-            report["gate_name"], report["gate_path"], report["count"], strict=True
+    with _foreign_faults(Path(fcs), f"a file to which the gates of {path.name} apply"):
+        sample = flowkit.Sample(
+            str(fcs),
+            sample_id=Path(fcs).name,
+            ignore_offset_error=True,
+            ignore_offset_discrepancy=True,
+            subsample=0,
         )
-    ]
+        rows = _reported(Path(fcs).name, strategy.gate_sample(sample).report)
     return pl.DataFrame(rows, schema=_COUNTS, orient="row")
 
 
