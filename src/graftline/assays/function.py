@@ -148,10 +148,33 @@ def summarize_responses(wells: pl.DataFrame, *, level: float = 0.05) -> pl.DataF
 
 
 def compare_roles(summary: pl.DataFrame, *, stimuli: Sequence[str] = STIMULI[1:]) -> pl.DataFrame:
-    """Patients against donors per stimulus: one value per subject, Welch's test.
+    """Patients against donors per stimulus of a stimulation assay, as `compare_people`.
 
-    Subjects with several days count once, with the mean of their days: replicates and days of one
-    person are not independent people.
+    Returns
+    -------
+    DataFrame [stimulus, patients, donors, patient_mean, donor_mean, difference, p]
+    """
+    known = [s for s in stimuli if (summary["stimulus"] == s).any()]
+    return compare_people(summary, stimuli=known, value="net_mean", role="role", person="subject")
+
+
+def compare_people(
+    table: pl.DataFrame,
+    *,
+    value: str,
+    role: str,
+    person: str = "patient",
+    stimuli: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    """Patients against donors per stimulus: one value per person, Welch's test.
+
+    A person with several rows counts once, with their mean: replicates and days of one person are
+    not independent people.
+
+    Parameters
+    ----------
+    table : DataFrame [stimulus, role, person, value]
+        Columns named by the arguments; ``role`` is patient or donor.
 
     Returns
     -------
@@ -159,19 +182,17 @@ def compare_roles(summary: pl.DataFrame, *, stimuli: Sequence[str] = STIMULI[1:]
         ``p`` null with fewer than two people on a side.
     """
     people = (
-        summary.group_by("stimulus", "role", "subject")
-        .agg(pl.col("net_mean").mean())
-        .sort("stimulus", "role", "subject")
+        table.group_by("stimulus", role, person)
+        .agg(pl.col(value).mean())
+        .sort("stimulus", role, person)
     )
     rows = []
-    for stimulus in stimuli:
+    for stimulus in stimuli if stimuli is not None else people["stimulus"].unique().sort():
         of = people.filter(pl.col("stimulus") == stimulus)
         patient, donor = (
-            of.filter(pl.col("role") == role)["net_mean"].to_numpy()
-            for role in ("patient", "donor")
+            of.filter(pl.col(role) == side)[value].drop_nulls().to_numpy()
+            for side in ("patient", "donor")
         )
-        if not (patient.size or donor.size):
-            continue
         means = [float(np.mean(x)) if x.size else None for x in (patient, donor)]
         enough = patient.size > 1 and donor.size > 1 and (np.ptp(patient) or np.ptp(donor))
         p = float(ttest_ind(patient, donor, equal_var=False).pvalue) if enough else None

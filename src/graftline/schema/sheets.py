@@ -117,11 +117,143 @@ FLOW_SHEET = Sheet(
     ),
 )
 
+PERSON = SheetColumn(
+    "person",
+    "text",
+    True,
+    "Whose cells: the patient's or his donor's",
+    ("patient", "donor"),
+)
+REPLICATE = SheetColumn("replicate", "integer", True, "Number of the well, from 1")
+
+MLR_SHEET = Sheet(
+    "mlr",
+    "Mixed-lymphocyte reaction",
+    "CFSE wells: FCS files or CSV of intensities, one row per well",
+    (
+        FILE,
+        PATIENT,
+        DAY,
+        PERSON,
+        SheetColumn(
+            "stimulus",
+            "text",
+            True,
+            "none: the unstimulated well, needed of every person and day; unlabelled: cells "
+            "without CFSE; else your word, such as self, third_party, beads",
+        ),
+        REPLICATE,
+        SheetColumn(
+            "channel", "text", False, "Channel or column of CFSE; needed where none is named so"
+        ),
+        SheetColumn("gating", "file", False, "Gating file (TOML), for FCS files"),
+        SheetColumn("population", "text", False, "Gate of that file whose cells count; else all"),
+        SheetColumn(
+            "scale",
+            "text",
+            False,
+            "How a CSV holds intensities; linear unless named",
+            ("linear", "log2", "ln", "log10"),
+        ),
+    ),
+)
+
+CHIMERISM_SHEET = Sheet(
+    "chimerism",
+    "STR chimerism",
+    "STR chimerism: peaks of a sample and genotypes of the people, one row per sample and lineage",
+    (
+        SheetColumn("file", "file", True, "Peaks: sample, locus, allele, area (long or wide)"),
+        SheetColumn("genotypes", "file", True, "Genotypes: person, locus, allele"),
+        PATIENT,
+        DAY,
+        SheetColumn(
+            "lineage",
+            "text",
+            True,
+            "Cells that were typed",
+            ("unsorted", "cd3", "cd33", "cd15", "cd19", "nk"),
+        ),
+        SheetColumn("recipient", "text", True, "Person of the genotype file who is the patient"),
+        SheetColumn(
+            "donor",
+            "text",
+            True,
+            "Person of the genotype file who gave, as in donors.csv; several joined by +",
+        ),
+        SheetColumn("sample", "text", False, "Sample of the peaks file, where it holds several"),
+        SheetColumn("specimen", "text", False, "Blood unless named", ("blood", "marrow")),
+        SheetColumn(
+            "stutter", "number", False, "Stutter ratio; 0 for none, else estimated from the sample"
+        ),
+        SheetColumn(
+            "detection_percent", "number", False, "The laboratory's limit of detection; else 5"
+        ),
+    ),
+)
+
+FUNCTION_SHEET = Sheet(
+    "function",
+    "T-cell function",
+    "Stimulated wells: counts, or FCS files with a gating file, one row per well",
+    (
+        PATIENT,
+        DAY,
+        PERSON,
+        SheetColumn(
+            "stimulus",
+            "text",
+            True,
+            "none is the unstimulated well, needed of every person and day",
+            ("none", "pma_ionomycin", "cd3_cd28", "cmv", "ebv"),
+        ),
+        REPLICATE,
+        SheetColumn("responding", "integer", False, "Events that respond, such as IFN-gamma+"),
+        SheetColumn("parent", "integer", False, "Events of the parent gate"),
+        SheetColumn("file", "file", False, "FCS file, where the counts are to be made"),
+        SheetColumn("gating", "file", False, "Gating file (TOML) of that file"),
+        SheetColumn("responding_gate", "text", False, "Gate of the events that respond"),
+        SheetColumn("parent_gate", "text", False, "Gate of their parent"),
+    ),
+)
+
+CD7_SHEET = Sheet(
+    "cd7",
+    "The CD7 locus",
+    "CD7 at relapse: ATAC signal (bigWig), variants (VCF), single cells (h5ad), one row per file",
+    (
+        FILE,
+        SheetColumn("kind", "text", True, "What the file is", ("atac", "vcf", "h5ad")),
+        SheetColumn(
+            "patient", "text", False, "Study ID; empty for a control or a file of many patients"
+        ),
+        SheetColumn(
+            "time",
+            "text",
+            False,
+            "State of the disease; needed for atac and vcf",
+            ("baseline", "remission", "relapse", "control"),
+        ),
+        SheetColumn("sample", "text", False, "Name to show (atac), or sample of the VCF"),
+        SheetColumn("exons", "file", False, "BED or GTF with the exons (vcf)"),
+        SheetColumn(
+            "cluster_column", "text", False, "Column of clusters in the h5ad; else cluster"
+        ),
+        SheetColumn("sample_column", "text", False, "Column of samples in the h5ad; else sample"),
+        SheetColumn("time_column", "text", False, "Column of times in the h5ad; else time"),
+        SheetColumn("layer", "text", False, "Layer of the h5ad; else X"),
+    ),
+)
+
 SHEETS: Mapping[str, Sheet] = {
     sheet.name: sheet
     for sheet in (
         TCR_SHEET,
         FLOW_SHEET,
+        MLR_SHEET,
+        FUNCTION_SHEET,
+        CHIMERISM_SHEET,
+        CD7_SHEET,
     )
 }
 
