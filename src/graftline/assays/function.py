@@ -20,7 +20,7 @@ def read_stimulation(table: pl.DataFrame, *, file: str = "stimulation") -> pl.Da
     table : DataFrame [subject, role, day, stimulus, replicate, responding, parent]
         One row per well: events that respond (such as IFN-gamma+) and events of the parent gate.
         ``role`` is patient or donor; ``stimulus`` one of ``none, pma_ionomycin, cd3_cd28, cmv,
-        ebv``.
+        ebv``. A column ``row`` is the row of the file that a fault is reported at.
 
     Raises
     ------
@@ -33,7 +33,10 @@ def read_stimulation(table: pl.DataFrame, *, file: str = "stimulation") -> pl.Da
         raise InputError(
             Problem(file, f"a column {name}", "add it", row=1, column=name) for name in absent
         )
-    rows = table.select(*_COLUMNS).with_row_index("row", offset=2)
+    rows = table.select(*_COLUMNS)
+    rows = (
+        rows.with_columns(table["row"]) if "row" in table.columns else rows.with_row_index("row", 2)
+    )
     problems = [*_faulty_values(rows, file), *_faulty_wells(rows, file)]
     if problems:
         raise InputError(problems)

@@ -14,6 +14,7 @@ from graftline.problems import InputError, Problem, Severity
 Floats = NDArray[np.float64]
 # Fewer alleles in stutter position than this say nothing about stutter.
 _STUTTER_POSITIONS = 4
+_MOST_STUTTER = 0.25
 # Share of a locus's area below which scatter no longer shrinks with the peak.
 _SCATTER_FLOOR = 0.03
 
@@ -79,7 +80,8 @@ def estimate_chimerism(
         One donor or more, as for a second graft; ``percent`` of the result has them all.
     stutter : float or None
         Area of the n-1 stutter peak over its parent's; 0 for none. None estimates it from the
-        sample, where four or more alleles lie one repeat below another, else takes none.
+        sample: from peaks one repeat below an allele where nobody has one; else, where four or
+        more alleles lie one repeat below another, from these; else takes none.
     full_percent, detection_percent : float
         Donor percent at and above which chimerism is ``full``, and the smallest share that the
         assay shows: a recipient below it is not told from none. Capillary STR detects 1 to 5 %.
@@ -104,7 +106,9 @@ def estimate_chimerism(
     patterns = {locus: _pattern(positions[locus], areas[locus], people) for locus in loci}
     usable = [locus for locus in loci if _informative(*patterns[locus])]
     _check_informative(sample, loci, [patterns[locus][0] for locus in usable], people)
-    chosen = _choose_stutter(patterns, usable, stutter)
+    chosen = _seen_stutter(areas, positions) if stutter is None else stutter
+    if chosen is None:
+        chosen = _fitted_stutter({locus: patterns[locus] for locus in usable})
     known = {locus: patterns[locus] for locus in usable}
     shares = _joint_shares(known, chosen)
     table = _locus_table(sorted(positions), usable, patterns, chosen, shares)
@@ -374,21 +378,40 @@ def _jackknife_error(
     return float(np.sqrt((len(found) - 1) / len(found) * (away**2).sum()))
 
 
-def _choose_stutter(
-    patterns: dict[str, tuple[Floats, Floats, Floats]], usable: list[str], stutter: float | None
-) -> float:
-    if stutter is not None:
-        return stutter
-    chosen = {locus: patterns[locus] for locus in usable}
-    if sum(int(longer.any(axis=1).sum()) for _, longer, _ in chosen.values()) < _STUTTER_POSITIONS:
+def _seen_stutter(
+    areas: dict[str, dict[int, float]], positions: dict[str, dict[str, list[int]]]
+) -> float | None:
+    """Median ratio of peaks one repeat below a large allele where nobody has an allele.
+
+    None where such peaks are rare: software has removed them.
+    """
+    ratios = []
+    for locus, peaks in areas.items():
+        own = {a for alleles in positions.get(locus, {}).values() for a in alleles}
+        large = 0.1 * sum(peaks.values())
+        ratios += [
+            peaks.get(allele - 10, 0.0) / peaks[allele]
+            for allele in own & set(peaks)
+            if allele > 0 and allele - 10 not in own and peaks[allele] > large
+        ]
+    seen = [ratio for ratio in ratios if ratio > 0]
+    enough = len(seen) >= _STUTTER_POSITIONS and 2 * len(seen) > len(ratios)
+    return min(float(np.median(seen)), _MOST_STUTTER) if enough else None
+
+
+def _fitted_stutter(patterns: dict[str, tuple[Floats, Floats, Floats]]) -> float:
+    """Ratio that fits the alleles in stutter position of another best; 0 where they are few."""
+    if sum(int(longer.any(axis=1).sum()) for _, longer, _ in patterns.values()) < (
+        _STUTTER_POSITIONS
+    ):
         return 0.0
 
     def misfit(ratio: float) -> float:
-        shares = _joint_shares(chosen, ratio)
-        return sum(_residual(pattern, ratio, shares) ** 2 for pattern in chosen.values())
+        shares = _joint_shares(patterns, ratio)
+        return sum(_residual(pattern, ratio, shares) ** 2 for pattern in patterns.values())
 
     found: Any = minimize_scalar(
-        misfit, bounds=(0.0, 0.25), method="bounded", options={"xatol": 1e-7}
+        misfit, bounds=(0.0, _MOST_STUTTER), method="bounded", options={"xatol": 1e-7}
     )
     return float(found.x) if found.fun < misfit(0.0) - 1e-10 else 0.0
 
