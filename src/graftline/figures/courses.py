@@ -19,13 +19,17 @@ from graftline.figures.theme import (
 _NAMED = 10
 _LEAST_PER_BAND = 5
 _DENSE = 40
+_NEAR_DAYS, _LEAST_SHARE = 7.0, 0.25
 
 
 def quantile_bands(frame: pl.DataFrame, *, width_days: float) -> pl.DataFrame:
     """Median and the 5th, 25th, 75th and 95th percentile per time window.
 
     A value below the limit of quantification counts as the limit, so no quantile is shown lower
-    than the assay can see. Windows with fewer than five values are left out.
+    than the assay can see. A patient counts once per window, with the median of the values in it:
+    the ill are measured more often. Windows with fewer than five patients are left out, and so
+    are those with at most a quarter of the patients of a window up to a week away: between visits
+    only the ill are measured.
 
     Parameters
     ----------
@@ -40,13 +44,19 @@ def quantile_bands(frame: pl.DataFrame, *, width_days: float) -> pl.DataFrame:
         f"q{round(100 * q):02d}": pl.col("value").quantile(q, interpolation="linear")
         for q in (0.05, 0.25, 0.5, 0.75, 0.95)
     }
-    return (
+    bands = (
         frame.drop_nulls(["day", "value"])
-        .group_by(day=place * width_days)
+        .group_by("patient", day=place * width_days)
+        .agg(pl.col("value").median())
+        .group_by("day")
         .agg(n=pl.len(), **quantiles)
         .filter(pl.col("n") >= _LEAST_PER_BAND)
         .sort("day")
     )
+    day, size = bands["day"].to_numpy(), bands["n"].to_numpy()
+    near = np.abs(day[:, None] - day[None, :]) <= _NEAR_DAYS
+    most = np.where(near, size[None, :], 0).max(axis=1, initial=0)
+    return bands.filter(pl.Series(size > _LEAST_SHARE * most))
 
 
 def draw_courses(
@@ -91,9 +101,10 @@ def draw_courses(
             "LLOQ",
             (1, lloq[0]),
             xycoords=("axes fraction", "data"),
-            xytext=(-2, 2),
+            xytext=(3, 0),
             textcoords="offset points",
-            ha="right",
+            ha="left",
+            va="center",
             fontsize=6.5,
             color=GREY,
         )

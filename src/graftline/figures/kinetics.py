@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graftline.figures.courses import draw_courses, mark_transplants
-from graftline.figures.theme import DOUBLE_COLUMN, new_figure, themed
+from graftline.figures.theme import DOUBLE_COLUMN, new_figure, split_at, themed
 from graftline.trial import Trial, hsct_days
 
 _LOWEST_LIMITS = 3
+_LONG, _EARLY = 250.0, 100.0  # days: a longer course is drawn wider at first
 _NOT_PATIENTS = (
     "HSCT",
     "HSCT (median)",
@@ -101,7 +102,7 @@ def draw_blood_counts(trial: Trial) -> Figure | None:
         figure = new_figure(DOUBLE_COLUMN, 2.75)
         panels = figure.subplots(1, len(courses), squeeze=False)[0]
         for axes, (analyte, frame) in zip(panels, courses.items(), strict=True):
-            draw_courses(axes, frame, log=True, width_days=1.0, patients=patients)
+            draw_courses(axes, frame, log=True, patients=patients)
             for level in thresholds[analyte]:
                 axes.axhline(level, color="black", linewidth=0.7, linestyle="--")
             axes.axvline(0, color="black", linewidth=0.6)
@@ -160,7 +161,13 @@ def _panel(
     mark_transplants(axes, transplants)
     axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
     axes.set_title(title)
-    axes.set_xlabel("Days from index infusion")
+    last = float(axes.get_xlim()[1])
+    if last > _LONG:
+        axes.set_xlim(left=float(frame["day"].min() or 0.0) - 2.0)  # type: ignore[arg-type]  # a Float64 column
+        split_at(axes, last, at=_EARLY)
+        axes.set_xlabel(f"Days from index infusion (closer after day {_EARLY:g})")
+    else:
+        axes.set_xlabel("Days from index infusion")
 
 
 def _shared_legend(figure: Figure, panels: Sequence[Axes]) -> None:

@@ -19,11 +19,13 @@ from graftline.figures.theme import (
     VERMILION,
     month_axis,
     new_figure,
+    split_at,
     themed,
 )
 from graftline.trial import Trial, followup_ends, hsct_days
 
 _BAR, _HATCH = "#CFE4F2", "#9CC4DF"
+_LONG, _EARLY = 8.0, 3.0  # months: a longer course is drawn wider at first
 _SIZES = {"relapse": 8.0, "death": 6.0}
 # what is marked: label, marker, colour
 _MARKS: Mapping[str, tuple[str, str, str]] = {
@@ -148,7 +150,13 @@ def draw_swimmer(lanes: pl.DataFrame, marks: pl.DataFrame) -> Figure:
         axes.tick_params(axis="y", left=False)
         axes.spines["left"].set_visible(False)
         last = float(lanes["end_day"].max())  # type: ignore[arg-type]  # never empty, never null
-        month_axis(axes, last, label="Months from index infusion")
+        months = last / DAYS_PER_MONTH
+        if months > _LONG:
+            axes.set_xlim(0, months)
+            split_at(axes, months * 1.02, at=_EARLY, share=0.4)
+            axes.set_xlabel(f"Months from index infusion (closer together after month {_EARLY:g})")
+        else:
+            month_axis(axes, last, label="Months from index infusion")
         handles, labels = axes.get_legend_handles_labels()
         if assumed.any():
             handles.append(Patch(facecolor=_BAR, hatch="////", edgecolor=_HATCH, linewidth=0))

@@ -8,9 +8,11 @@ from io import BytesIO
 from typing import Any, Literal
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from numpy.typing import NDArray
 
 from graftline.figures.drawing import (
     FONTS,
@@ -34,6 +36,7 @@ BLACK, GREY, LIGHT = "#222222", "#767676", "#D0D0D0"
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
 LINES = ("-", "--", ":")
 
+Floats = NDArray[np.float64]
 Format = Literal["svg", "pdf", "png"]
 
 # Any: matplotlib types its setting names in some versions and not in others
@@ -176,6 +179,37 @@ def month_axis(axes: Axes, last_day: float, *, label: str) -> Sequence[float]:
     axes.set_xticks(ticks)
     axes.set_xlabel(label)
     return ticks
+
+
+def split_at(axes: Axes, last: float, *, at: float, share: float = 0.5) -> None:
+    """Draw a time axis wider up to ``at`` and closer together after it, with a line between.
+
+    The first weeks hold most of what happens, and years of follow-up would squeeze them. The axis
+    begins where it begins now. Say so in the label of the axis.
+
+    Parameters
+    ----------
+    last : float
+        Where the axis ends, in its unit.
+    share : float
+        Part of the width, from 0 to 1, that the time from 0 to ``at`` takes of 0 to ``last``.
+    """
+    slope = (1 - share) / (last - at) / (share / at)
+
+    def forward(value: Floats) -> Floats:
+        return np.where(value <= at, value, at + (value - at) * slope)
+
+    def backward(value: Floats) -> Floats:
+        return np.where(value <= at, value, at + (value - at) / slope)
+
+    first = axes.get_xlim()[0]
+    axes.set_xscale("function", functions=(forward, backward))
+    axes.set_xlim(first, last)
+    early = MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]).tick_values(first, at)
+    late = MaxNLocator(nbins=4, integer=True, steps=[1, 2, 3, 6, 10]).tick_values(at, last)
+    ticks = [t for t in early if first <= t <= at] + [t for t in late if at < t <= last]
+    axes.set_xticks(ticks, [f"{t:g}".replace("-", "\N{MINUS SIGN}") for t in ticks])
+    axes.axvline(at, color="#BBBBBB", linewidth=1.6, zorder=0)
 
 
 def plain_log_axis(axes: Axes) -> None:

@@ -1,9 +1,12 @@
 """Sections on kinetics, T cells, chimerism, engraftment and immune reconstitution."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from graftline.figures.cumulative_incidence import CauseCurve, draw_incidence
 from graftline.figures.kinetics import draw_analytes, draw_blood_counts, draw_chimerism
+from graftline.figures.theme import MANY_PATIENTS
 from graftline.report.value import (
     Inputs,
     ReportFigure,
@@ -17,11 +20,25 @@ from graftline.tables.analyses import analyses, estimate_incidence, observed_tim
 from graftline.tables.engraftment import engraftment_table
 from graftline.tables.kinetics import kinetics_listing, kinetics_summary_table
 from graftline.tables.reconstitution import reconstitution_table
+from graftline.trial import Trial
 
-_COURSES = (
-    "Lines are patients (bands and medians where there are more than sixty); open symbols are "
-    "below the limit of quantification (dotted); triangles mark HSCT."
-)
+_LINES = "Lines are patients"
+_BANDS = "Bands hold 50% and 90% of the patients seen, the line is their median"
+
+
+def _courses(trial: Trial, analytes: Sequence[str]) -> str:
+    """What is drawn: patients, or above sixty of them bands."""
+    rows = trial["labs"].filter(pl.col("analyte").is_in(list(analytes)))
+    many = rows["patient"].n_unique()
+    if many > MANY_PATIENTS:
+        return (
+            f"{_BANDS}; {many:,} patients. Values below the limit of quantification (dotted) count "
+            "as the limit; dashed: median day of HSCT, grey: its quartiles."
+        )
+    return (
+        f"{_LINES}; open symbols are below the limit of quantification (dotted); triangles mark "
+        "HSCT."
+    )
 
 
 def kinetics_section(inputs: Inputs) -> Section:
@@ -35,7 +52,8 @@ def kinetics_section(inputs: Inputs) -> Section:
     figure = draw_analytes(trial, ("car_t_qpcr", "car_t_flow"))
     if figure is None:
         missing = (no_records(trial, "CAR-T kinetics", ("labs",)),)
-    figures = () if figure is None else (ReportFigure("kinetics", title, _COURSES, figure),)
+    caption = _courses(trial, ("car_t_qpcr", "car_t_flow"))
+    figures = () if figure is None else (ReportFigure("kinetics", title, caption, figure),)
     return Section("kinetics", "CAR-T kinetics", (), tables, figures, missing)
 
 
@@ -64,7 +82,7 @@ def immunity_section(inputs: Inputs) -> Section:
         if figure is None:
             missing = (*missing, no_records(trial, what, ("labs",)))
         else:
-            figures.append(ReportFigure(id, title, _COURSES, figure))
+            figures.append(ReportFigure(id, title, _courses(trial, analytes), figure))
     return Section(
         "immunity", "T cells and immune reconstitution", (), tables, tuple(figures), missing
     )
@@ -84,7 +102,10 @@ def engraftment_section(inputs: Inputs) -> Section:
     if counts is None:
         missing = (*missing, no_records(trial, "blood counts after HSPC", ("labs",)))
     else:
-        caption = "Dashed: thresholds of engraftment. Lines are patients, or bands above sixty."
+        many = trial["labs"].filter(pl.col("analyte") == "anc")["patient"].n_unique()
+        caption = (
+            f"Dashed: thresholds of engraftment. {_LINES if many <= MANY_PATIENTS else _BANDS}."
+        )
         figures.append(ReportFigure("blood-counts", "Blood counts after HSPC", caption, counts))
     incidence = _incidence(inputs)
     figures += incidence
@@ -94,7 +115,11 @@ def engraftment_section(inputs: Inputs) -> Section:
     if tests is None:
         missing = (*missing, no_records(trial, "the course of donor chimerism", ("chimerism",)))
     else:
-        caption = "Dashed: limits of autologous (5%) and full donor (95%)."
+        many = tests["patient"].n_unique()
+        caption = (
+            "Dashed: limits of autologous (5%) and full donor (95%). "
+            f"{_LINES if many <= MANY_PATIENTS else _BANDS}."
+        )
         title = "Donor chimerism"
         figures.append(ReportFigure("chimerism", title, caption, draw_chimerism(tests)))
     return Section("engraftment", "Engraftment and chimerism", (), tables, tuple(figures), missing)

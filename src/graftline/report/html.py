@@ -9,6 +9,8 @@ from graftline.figures.theme import inline_svg
 from graftline.report.value import Report, Section
 from graftline.tables.render import html_table
 
+_LONG_LABEL = 18
+
 
 def render_html(report: Report) -> str:
     """The page. Everything in it is escaped except the tables and figures made here."""
@@ -39,7 +41,7 @@ def _section(section: Section) -> dict[str, object]:
                 "title": table.title,
                 "html": Markup(html_table(table)),
                 # a first column of words needs room that one of study IDs does not
-                "labelled": table.columns[0].label != "Patient",
+                "labelled": any(len(row.cells[0]) > _LONG_LABEL for row in table.rows),
             }
             for table in section.tables
         ],

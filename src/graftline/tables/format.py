@@ -119,13 +119,17 @@ def gvhd_grade(grade: float | None) -> str:
     return _ROMAN.get(int(grade), number(grade, digits=0))
 
 
-_ABBREVIATIONS = ("HSPC", "HSCT", "GVHD", "CRS", "ICANS", "CMV", "EBV", "DLI", "MRD", "CD7")
+_ABBREVIATIONS = (
+    *("HSPC", "HSCT", "GVHD", "CRS", "ICANS", "ICAHT", "CMV", "EBV", "DLI", "MRD", "CD7"),
+    *("AML", "MPAL", "PTCL", "T-ALL", "T-LBL", "B-ALL", "ABO", "HLA", "PTLD", "ANC"),
+)
 _ABBREVIATED = re.compile(rf"\b({'|'.join(_ABBREVIATIONS)})\b", re.IGNORECASE)
 
 
 def words(label: str) -> str:
     """A recorded class as a reader expects it: no underscores, abbreviations as printed."""
     opened = re.sub(r"\bcar t\b", "CAR-T", label.replace("_", " "))
+    opened = re.sub(r"\b([bt]) (all|lbl)\b", r"\1-\2", opened)
     return _ABBREVIATED.sub(lambda found: found[0].upper(), opened)
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import polars as pl
 
 from graftline.tables.format import count, number, words
+from graftline.tables.layout import LISTING_LIMIT, listed, listing_notes
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 
-LISTING_LIMIT = 60
 ANSWERS = ("met", "not met", "unknown")
 _LISTS = {"gate": "Gate", "safety": "Safety before HSCT"}
 
@@ -71,42 +71,56 @@ def criteria_table(criteria: pl.DataFrame, *, id: str, title: str) -> ReportTabl
 
 
 def gate_patient_table(criteria: pl.DataFrame) -> ReportTable:
-    """Each patient at each decision for HSCT: the answer to every criterion.
+    """Each decision for HSCT: how it stood, and which criteria were not met or unknown.
 
-    What was observed, and in which record, stands on the patient's page and in the data.
+    Where there are too many to list, those at which a criterion was not met come first. What was
+    observed, and in which record, stands on the patient's page and in the data.
     """
-    ids = criteria.select("list", "criterion", "text").unique(
-        ["list", "criterion"], maintain_order=True
-    )
-    decisions = criteria.select("patient", "decision_day").unique().sort("patient", "decision_day")
-    shown = decisions.head(LISTING_LIMIT)
-    found = {
-        (row["patient"], row["decision_day"], row["list"], row["criterion"]): row["met"]
-        for row in criteria.join(shown, on=["patient", "decision_day"], nulls_equal=True).iter_rows(
-            named=True
+    by_list = ["patient", "decision_day"]
+    names = {answer: pl.col("criterion").filter(pl.col("met") == answer) for answer in ANSWERS[1:]}
+    gate = pl.col("met").filter(pl.col("list") == "gate")
+    decisions = (
+        criteria.group_by(by_list, maintain_order=True)
+        .agg(
+            gate=pl.when((gate == "not met").any())
+            .then(pl.lit("not met"))
+            .when((gate != "met").any())
+            .then(pl.lit("unknown"))
+            .otherwise(pl.lit("met")),
+            **names,
         )
-    }
-    rows = []
-    for patient, day in shown.rows():
-        cells = [patient, number(day, digits=0)]
-        cells += [
-            found.get((patient, day, one, criterion), "unknown") for one, criterion, _ in ids.rows()
-        ]
-        rows.append(TableRow(tuple(cells)))
-    notes = ["; ".join(f"{words(name)}: {text}" for _, name, text in ids.rows() if text) + "."]
+        .sort(by_list)
+    )
     if decisions.height > LISTING_LIMIT:
-        notes.insert(0, f"The first {LISTING_LIMIT} of {decisions.height} decisions.")
+        decisions = decisions.sort(pl.col("not met").list.len() == 0, maintain_order=True)
+    rows = tuple(
+        TableRow(
+            (
+                row["patient"],
+                number(row["decision_day"], digits=0),
+                row["gate"],
+                ", ".join(words(name) for name in row["not met"]),
+                ", ".join(words(name) for name in row["unknown"]),
+            )
+        )
+        for row in decisions.head(listed(decisions.height)).iter_rows(named=True)
+    )
     return ReportTable(
         "gate-patients",
-        "Gate to HSCT, patient by patient",
+        "Gate to HSCT, decision by decision",
         (
             TableColumn("Patient", "left"),
             TableColumn("Decision", unit="day"),
-            *(TableColumn(words(c), "left") for _, c, _ in ids.rows()),
+            TableColumn("Gate", "left"),
+            TableColumn("Not met", "left"),
+            TableColumn("Unknown", "left"),
         ),
-        tuple(rows),
+        rows,
         criteria,
-        tuple(notes),
+        (
+            "Every criterion not named was met; those of safety before HSCT do not close the gate.",
+            *listing_notes(decisions.height),
+        ),
     )
 
 

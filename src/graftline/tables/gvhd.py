@@ -1,14 +1,19 @@
 """GVHD: before HSPC and after it, acute by grade and chronic by severity."""
 
+from typing import Any
+
 import polars as pl
 
 from graftline.tables.format import gvhd_grade, number, words
-from graftline.tables.layout import statistics_table
+from graftline.tables.layout import (
+    listed,
+    listing_notes,
+    statistics_table,
+    without_empty_columns,
+)
 from graftline.tables.outcomes import GVHD_GRADES
 from graftline.tables.rule_summary import RuleLine, summarise_rules
 from graftline.tables.value import ReportTable, TableColumn, TableRow
-
-LISTING_LIMIT = 60
 
 GVHD_LINES = (
     RuleLine("gvhd_before_hspc", "GVHD before HSPC", "yes", "Before HSPC"),
@@ -54,30 +59,36 @@ def gvhd_listing(chosen: pl.DataFrame) -> ReportTable | None:
                 row["patient"],
                 kinds[row["rule"]],
                 gvhd_grade(row["value"]) if row["rule"] != "chronic_gvhd" else "",
-                words(row["label"] or ""),
+                _class(row),
                 number(row["day"], digits=0),
                 words(row["flags"] or ""),
                 row["source"],
             )
         )
-        for row in rows.head(LISTING_LIMIT).iter_rows(named=True)
+        for row in rows.head(listed(rows.height)).iter_rows(named=True)
     ]
     notes = ["Days before HSPC count from CAR-T, days after it from HSPC."]
-    if rows.height > LISTING_LIMIT:
-        notes.append(f"The first {LISTING_LIMIT} of {rows.height}; all are in the data.")
-    return ReportTable(
-        "gvhd-listing",
-        "Patients with GVHD",
-        (
-            TableColumn("Patient", "left"),
-            TableColumn("GVHD", "left"),
-            TableColumn("Grade"),
-            TableColumn("Class", "left"),
-            TableColumn("Onset", unit="day"),
-            TableColumn("Remarks", "left"),
-            TableColumn("Source", "left"),
-        ),
-        tuple(cells),
-        rows,
-        tuple(notes),
+    return without_empty_columns(
+        ReportTable(
+            "gvhd-listing",
+            "Patients with GVHD",
+            (
+                TableColumn("Patient", "left"),
+                TableColumn("GVHD", "left"),
+                TableColumn("Grade"),
+                TableColumn("Class", "left"),
+                TableColumn("Onset", unit="day"),
+                TableColumn("Remarks", "left"),
+                TableColumn("Source", "left"),
+            ),
+            tuple(cells),
+            rows,
+            (*notes, *listing_notes(rows.height)),
+        )
     )
+
+
+def _class(row: dict[str, Any]) -> str:
+    """Severity, or cells held responsible; nothing where the class is the grade again."""
+    label = words(row["label"] or "")
+    return "" if label == gvhd_grade(row["value"]) else label

@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 
 from graftline.tables.format import MISSING, median_range, number, significant
+from graftline.tables.layout import listed, listing_notes
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 
-LISTING_LIMIT = 60
 ASSAYS = {"qpcr": "qPCR", "flow": "flow cytometry"}
 UNITS = {"qpcr": "copies/ug DNA", "flow": "cells/uL"}
 _PARAMETERS = {
@@ -134,20 +134,17 @@ def kinetics_summary_table(chosen: pl.DataFrame) -> ReportTable:
 
 
 def kinetics_listing(chosen: pl.DataFrame) -> ReportTable:
-    """Kinetics of each patient with samples (the first sixty rows where there are more)."""
+    """Kinetics of each patient with samples, or of the first where they are many."""
     numbers = kinetic_parameters(chosen)
     known = pl.any_horizontal(pl.col(p).is_not_null() for p in _PARAMETERS)
     numbers = numbers.filter(known | pl.col("detectable_last").is_in(["yes", "no"]))
     rows = []
-    for row in numbers.head(LISTING_LIMIT).iter_rows(named=True):
+    for row in numbers.head(listed(numbers.height)).iter_rows(named=True):
         cells = [row["patient"]]
         cells += [_cell(row[p], exact=p in ("cmax", "auc0_28")) for p in _PARAMETERS]
         cells += [(row["detectable_last"] or "not evaluable").replace("_", " ")]
         unit = UNITS[row["assay"]]
         rows.append(TableRow(tuple(cells), f"{ASSAYS[row['assay']]} ({unit}; times in days)"))
-    notes = []
-    if numbers.height > LISTING_LIMIT:
-        notes.append(f"The first {LISTING_LIMIT} of {numbers.height} rows; all are in the data.")
     return ReportTable(
         "kinetics-patients",
         "CAR-T kinetics of each patient",
@@ -158,7 +155,7 @@ def kinetics_listing(chosen: pl.DataFrame) -> ReportTable:
         ),
         tuple(rows),
         numbers,
-        tuple(notes),
+        listing_notes(numbers.height),
     )
 
 

@@ -1,6 +1,7 @@
 """From a statistics frame to a table: one row per label, one column per population."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -18,6 +19,30 @@ INTERVAL_NOTE = (
     "Counts are n/N (%; exact 95% interval), N = patients with a recorded answer; "
     "other values are median (minimum\N{EN DASH}maximum)."
 )
+
+
+LISTING_LIMIT = 60
+_SHOWN_OF_MANY = 10
+_MOST_WITH_MISSING = 3
+
+
+def listed(rows: int) -> int:
+    """Rows of a listing that are printed: all up to sixty, else ten that show what it is like."""
+    return rows if rows <= LISTING_LIMIT else _SHOWN_OF_MANY
+
+
+def listing_notes(rows: int) -> tuple[str, ...]:
+    """Say how many rows a listing leaves out, and where they are; empty where none."""
+    if rows <= LISTING_LIMIT:
+        return ()
+    return (f"The first {_SHOWN_OF_MANY} of {rows:,} rows; --tables csv writes all of them.",)
+
+
+def without_empty_columns(table: ReportTable) -> ReportTable:
+    """The table without columns in which no row has anything; the data keep them."""
+    kept = [i for i in range(len(table.columns)) if any(row.cells[i] for row in table.rows)]
+    rows = tuple(replace(row, cells=tuple(row.cells[i] for i in kept)) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[i] for i in kept), rows=rows)
 
 
 def statistic_text(row: Mapping[str, Any]) -> str:
@@ -68,14 +93,17 @@ def statistics_table(
     ----------
     frame : statistics frame
         Rows keep the order of their first appearance; populations become columns, each with its
-        own column of missing counts.
+        own column of missing counts, or where there are more than three with the count of missing
+        values in the cell.
     """
     silent = _nobody(frame)
     shown = frame.join(silent, on=["group", "label"], how="anti", maintain_order="left")
     populations = shown["population"].unique(maintain_order=True).to_list()
+    wide = len(populations) > _MOST_WITH_MISSING
     columns = [TableColumn(first_column, "left")]
     for population in populations:
-        columns += [TableColumn(population), TableColumn(missing_label)]
+        columns += [TableColumn(population)]
+        columns += [] if wide else [TableColumn(missing_label)]
     keys = shown.select("group", "label").unique(maintain_order=True)
     found = {
         (row["group"], row["label"], row["population"]): row for row in shown.iter_rows(named=True)
@@ -85,7 +113,11 @@ def statistics_table(
         cells = [_row_label(label, found, group, populations)]
         for population in populations:
             entry = found.get((group, label, population))
-            cells += ["", ""] if entry is None else [statistic_text(entry), str(entry["missing"])]
+            told = "" if entry is None else statistic_text(entry)
+            if wide:
+                cells.append(told + _missing_beside(entry, missing_label))
+            else:
+                cells += [told, "" if entry is None else str(entry["missing"])]
         rows.append(TableRow(tuple(cells), group))
     return ReportTable(
         id,
@@ -95,6 +127,13 @@ def statistics_table(
         frame,
         (INTERVAL_NOTE, *footnotes, *_silence(silent, shown)),
     )
+
+
+def _missing_beside(entry: Mapping[str, Any] | None, label: str) -> str:
+    """What a wide table says in the cell: the denominator of a count tells it already."""
+    if entry is None or not entry["missing"] or entry["statistic"] == "count":
+        return ""
+    return f"; {label.lower()} {entry['missing']}"
 
 
 def _silence(silent: pl.DataFrame, shown: pl.DataFrame) -> tuple[str, ...]:

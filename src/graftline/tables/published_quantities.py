@@ -1,5 +1,6 @@
 """What each published quantity is in the terms of a trial: name to computing function."""
 
+import re
 from collections.abc import Mapping
 
 import polars as pl
@@ -211,14 +212,33 @@ _PRINTED = {
     "qpcr": "qPCR",
     "t": "T",
     "tcr": "TCR",
+    "cmax": "Cmax",
+    "day28": "on day 28",
+    "lbl": "LBL",
+    "mpal": "MPAL",
+    "ptcl": "PTCL",
+    "tmax": "Tmax",
+    "top50": "top 50",
+    "100d": "at 100 days",
     "12mo": "at 12 months",
     "3mo": "3 months",
 }
 
 
+_PAIRS = {
+    "b_all": "B-ALL",
+    "t_all": "T-ALL",
+    "t_lbl": "T-LBL",
+    "ebv_cmv": "EBV or CMV",
+    "mrd_negative": "MRD-negative",
+    "mrd_positive": "MRD-positive",
+}
+_PAIRED = re.compile(rf"(?<![a-z0-9])({'|'.join(_PAIRS)})(?![a-z0-9])")
+
+
 def quantity_title(name: str) -> str:
     """The name of a published quantity in words: ``crs_grade1_2`` is CRS grade 1 to 2."""
-    parts = name.split("_")
+    parts = _PAIRED.sub(lambda found: _PAIRS[found[1]], name).split("_")
     words = []
     for place, part in enumerate(parts):
         before = parts[place - 1] if place else ""

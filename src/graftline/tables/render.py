@@ -14,8 +14,15 @@ from graftline.tables.value import ReportTable, TableColumn, TableRow
 if TYPE_CHECKING:
     from great_tables import GT
 
-_SUPERSCRIPTS = {"\N{EM SPACE}": r"\quad ", "\N{MINUS SIGN}": "$-$", "≥": r"$\geq$", "≤": r"$\leq$"}
+_SUPERSCRIPTS = {
+    "\N{NO-BREAK SPACE}": "~",
+    "\N{EM SPACE}": r"\quad ",
+    "\N{MINUS SIGN}": "$-$",
+    "≥": r"$\geq$",
+    "≤": r"$\leq$",
+}
 _EPOCH = (2000, 1, 1)
+_WIDE_INTERVALS, _WIDE_COLUMNS = 3, 8
 
 
 def html_table(table: ReportTable) -> str:
@@ -39,9 +46,11 @@ def html_table(table: ReportTable) -> str:
     head = f"<thead>\n{_spanner_row(table)}<tr>{heads}</tr>\n</thead>"
     notes = "".join(f"<p>{escape(note, quote=False)}</p>\n" for note in table.footnotes)
     under = f'\n<div class="notes">\n{notes}</div>' if notes else ""
-    return f"<table>\n{head}\n" + "\n".join(bodies) + f"\n</table>{under}"
+    opening = '<table class="wide">' if _is_wide(table) else "<table>"
+    return f"{opening}\n{head}\n" + "\n".join(bodies) + f"\n</table>{under}"
 
 
+_UNBROKEN, _NO_BREAK = ' class="n"', "\N{NO-BREAK SPACE}"
 _ALIGN_CLASS = {"left": "", "right": ' class="r"', "center": ' class="c"'}
 
 
@@ -60,7 +69,9 @@ def _header(text: str, align: str, scope: str) -> str:
 def _html_row(cells: Sequence[str], columns: Sequence[TableColumn]) -> str:
     first = _header(cells[0], columns[0].align, 'scope="row"')
     others = (
-        f"<td{_ALIGN_CLASS[column.align]}>{_figures(cell, column.align)}</td>"
+        # a no-break space says that the cell is not to be torn apart anywhere
+        f"<td{_UNBROKEN if _NO_BREAK in cell else _ALIGN_CLASS[column.align]}>"
+        f"{_figures(cell, column.align)}</td>"
         for cell, column in zip(cells[1:], columns[1:], strict=True)
     )
     return f"<tr>{first}{''.join(others)}</tr>"
@@ -73,6 +84,18 @@ def _figures(cell: str, align: str) -> str:
     if align == "left" or not bracket:
         return text
     return f"{estimate} <span>({interval}</span>"
+
+
+def _is_wide(table: ReportTable) -> bool:
+    """Whether intervals stand under their estimates in every row, not only where room is short."""
+    with_interval = [
+        any(" (" in row.cells[place] for row in table.rows)
+        for place, column in enumerate(table.columns)
+        if column.align != "left"
+    ]
+    return sum(with_interval) >= _WIDE_INTERVALS or (
+        any(with_interval) and len(table.columns) >= _WIDE_COLUMNS
+    )
 
 
 def _spanner_row(table: ReportTable) -> str:

@@ -22,8 +22,9 @@ class RuleLine:
     """One block of a summary: the rule, what is shown of it, and how it is labelled.
 
     ``yes`` counts patients; ``grades`` counts each grade of ``levels`` (a ``no`` is grade 0);
-    ``labels`` counts the classes in ``levels`` (all found, where empty); ``day`` and ``value`` are
-    median and range over patients with the event, ``value_all`` over every evaluable patient.
+    ``labels`` counts the classes in ``levels`` (all found, where empty), of those who have one or
+    could have; ``day`` and ``value`` are median and range over patients with the event,
+    ``value_all`` over every evaluable patient.
     """
 
     rule: str
@@ -88,6 +89,8 @@ def _line(rows: pl.DataFrame, whole: pl.DataFrame, line: RuleLine, population: s
         )
         return _classes(rows, whole, grade, line, population)
     if line.show == "labels":
+        # who is known to be free of it has no class to miss
+        rows = rows.filter((pl.col("state") != "no") | pl.col("label").is_not_null())
         return _classes(rows, whole, pl.when(answered).then("label"), line, population)
     return _spread(rows, line, population)
 

@@ -1,5 +1,7 @@
 """Every time-to-event endpoint: patients, events, estimate at its horizon, median, follow-up."""
 
+from dataclasses import replace
+
 import polars as pl
 
 from graftline.stats import clopper_pearson, reverse_kaplan_meier
@@ -136,7 +138,7 @@ def endpoint_table(trial: Trial, endpoints: pl.DataFrame) -> ReportTable:
                 row["title"],
             )
         )
-    return ReportTable(
+    table = ReportTable(
         "endpoints",
         "Time-to-event endpoints",
         (
@@ -152,8 +154,12 @@ def endpoint_table(trial: Trial, endpoints: pl.DataFrame) -> ReportTable:
         ),
         tuple(rows),
         numbers,
-        _notes(trial),
+        _notes(trial, numbers),
     )
+    if (numbers["assumed"] > 0).any():
+        return table
+    shorter = tuple(replace(row, cells=row.cells[:-1]) for row in rows)
+    return replace(table, columns=table.columns[:-1], rows=shorter)
 
 
 def _counted(row: dict[str, str]) -> str:
@@ -161,17 +167,24 @@ def _counted(row: dict[str, str]) -> str:
     return f"from {row['origin']}" + (f"; {variant}" if variant else "")
 
 
-def _notes(trial: Trial) -> tuple[str, ...]:
+def _notes(trial: Trial, numbers: pl.DataFrame) -> tuple[str, ...]:
     interval = trial.protocol.definitions.survival_interval
     notes = [
         f"Survival endpoints: Kaplan-Meier with {interval} intervals; the others: cumulative "
         "incidence (Aalen-Johansen) with log-log intervals, competing events counted.",
-        "Not estimable: nobody was under observation any more at that time.",
-        "Times assumed: a day known only as a range is taken at its middle; a competing event on a "
-        "day nobody states ends nobody's risk.",
-        "As a proportion: the event happened to somebody on a day that is not recorded; no day is "
-        "invented for it, so there is no curve.",
     ]
+    if numbers["estimate"].null_count():
+        notes.append("Not estimable: nobody was under observation any more at that time.")
+    if (numbers["assumed"] > 0).any():
+        notes.append(
+            "Times assumed: a day known only as a range is taken at its middle; a competing event "
+            "on a day nobody states ends nobody's risk."
+        )
+    if (numbers["undated"] > 0).any():
+        notes.append(
+            "As a proportion: the event happened to somebody on a day that is not recorded; no day "
+            "is invented for it, so there is no curve."
+        )
     if trial.protocol.selection == "reached_hsct":
         notes.append(
             "Counted are patients who reached HSCT, while time starts earlier: none of them could "
