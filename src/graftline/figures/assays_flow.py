@@ -126,13 +126,11 @@ def scale_ticks(scale: Scale, low: float, high: float, *, room: float = 0.12) ->
 
     ``room`` is the least distance between two of them, as a share of the axis.
     """
-    powers = [sign * 10.0**k for k in range(7, 0, -1) for sign in (1, -1)]
+    values = [0.0, *(sign * 10.0**k for k in range(7, 0, -1) for sign in (1, -1))]
     kept: dict[float, float] = {}
-    for value in (0.0, *powers):
-        place = float(apply_scale(np.array([value]), scale)[0])
-        if low <= place <= high and all(
-            abs(place - other) >= room * (high - low) for other in kept
-        ):
+    for place, value in zip(apply_scale(np.array(values), scale).tolist(), values, strict=True):
+        apart = all(abs(place - other) >= room * (high - low) for other in kept)
+        if low <= place <= high and apart:
             kept[place] = value
     return dict(sorted(kept.items()))
 

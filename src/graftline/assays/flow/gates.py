@@ -20,12 +20,16 @@ Inside = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class GatedSample:
-    """A sample with the events inside every gate; ``all`` is every event."""
+    """A sample with the events inside every gate; ``all`` is every event.
+
+    ``linear`` are the values of the gates' axes, by axes without scale and bounds.
+    """
 
     sample: FlowSample
     gating: Gating
     spillover: Spillover | None
     inside: dict[str, Inside]
+    linear: Mapping[Dimension, Floats]
 
 
 def gate_sample(sample: FlowSample, gating: Gating) -> GatedSample:
@@ -53,7 +57,20 @@ def gate_sample(sample: FlowSample, gating: Gating) -> GatedSample:
             inside[gate.name] = parent & _in_box(gate, values, gating.scales)
         else:
             inside[gate.name] = _in_shape(gate, values, gating.scales, parent)
-    return GatedSample(sample, gating, spillover, inside)
+    return GatedSample(sample, gating, spillover, inside, linear)
+
+
+def gate_values(gated: GatedSample, axis: Dimension, *, gate: str = "all") -> Floats:
+    """Values of one of the gates' axes on its scale, of the events inside a gate.
+
+    Raises
+    ------
+    KeyError
+        No gate of the file has this axis.
+    """
+    linear = gated.linear[_unscaled(axis)]
+    chosen = linear if gate == "all" else linear[gated.inside[gate]]
+    return _scaled(chosen, axis, gated.gating.scales)
 
 
 def choose_spillover(sample: FlowSample, gating: Gating) -> Spillover | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from graftline.assays.flow.gates import Floats, GatedSample, Inside, axis_values
+from graftline.assays.flow.gates import Floats, GatedSample, gate_values
 from graftline.assays.flow.gating_file import Dimension, Gate
 from graftline.assays.flow.markers import cd7_axis, cd7_threshold, channel_label
 from graftline.assays.flow.scales import Scale
@@ -77,16 +77,16 @@ def car_panel(gated: GatedSample) -> GatePanel | None:
 
 
 def _panel(gated: GatedSample, gate: Gate) -> GatePanel:
-    parent = gated.inside[gate.parent or "all"]
+    parent = gate.parent or "all"
     shown = gate.dimensions[:2]
-    values = [_values(gated, axis)[parent] for axis in shown]
+    values = [gate_values(gated, axis, gate=parent) for axis in shown]
     axes = tuple(
         _panel_axis(gated, axis, column) for axis, column in zip(shown, values, strict=True)
     )
     edges = [axis.edges for axis in axes]
     counts, _ = np.histogramdd(np.column_stack(values), bins=edges)
     events = int(gated.inside[gate.name].sum())
-    return GatePanel(gate, axes, counts.astype(np.int64), events, int(parent.sum()))
+    return GatePanel(gate, axes, counts.astype(np.int64), events, int(gated.inside[parent].sum()))
 
 
 def _panel_axis(gated: GatedSample, axis: Dimension, values: Floats) -> PanelAxis:
@@ -107,11 +107,6 @@ def span(values: Floats, bounds: Sequence[float | None] = ()) -> tuple[float, fl
     return float(low - room), float(high + room)
 
 
-def _values(gated: GatedSample, axis: Dimension) -> Floats:
-    bare = Dimension(axis.channel, axis.scale, compensated=axis.compensated)
-    return axis_values(gated.sample, gated.gating, gated.spillover, bare)
-
-
 def cd7_intensities(gated: GatedSample, *, population: str, positive: str) -> Intensities | None:
     """CD7 of the cells that play the role ``population``; None where the axis cannot be told.
 
@@ -124,12 +119,11 @@ def cd7_intensities(gated: GatedSample, *, population: str, positive: str) -> In
     name = gated.gating.roles.get(population)
     if axis is None or name is None:
         return None
-    inside: Inside = gated.inside[name]
-    values = _values(gated, axis)[inside]
+    values = gate_values(gated, axis, gate=name)
     known = values[np.isfinite(values)]
     step = -(-known.size // _MOST_VALUES) or 1
     return Intensities(
-        int(inside.sum()),
+        int(gated.inside[name].sum()),
         known[::step],
         _panel_axis(gated, axis, known),
         cd7_threshold(gated, positive),

@@ -1,8 +1,10 @@
 """Tables of one gated sample: gates, T cells by CD7, CD7 on blasts, residual disease."""
 
+import numpy as np
 import polars as pl
 
-from graftline.assays.flow.gates import GatedSample, count_gates, median_intensity
+from graftline.assays.flow.gates import GatedSample, count_gates, gate_values
+from graftline.assays.flow.gating_file import Dimension
 from graftline.assays.flow.intervals import count_interval, share_interval, share_intervals
 from graftline.assays.flow.markers import cd7_axis
 from graftline.assays.flow.populations import (
@@ -173,10 +175,10 @@ def _cd7_median(gated: GatedSample, role: str, least: int) -> float | None:
     axis = cd7_axis(gated)
     if axis is None or not has_roles(gated, role):
         return None
-    row = median_intensity(gated, gate=role_gate(gated, role), channels=[axis.channel]).row(
-        0, named=True
-    )
-    return row["median"] if row["events"] >= least else None
+    bare = Dimension(axis.channel, compensated=axis.compensated)
+    values = gate_values(gated, bare, gate=role_gate(gated, role))
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if known.size >= least else None
 
 
 def mrd_table(

@@ -137,12 +137,15 @@ def logicle(values: Floats, *, t: float, w: float = 0.5, m: float = 4.5, a: floa
     knots = 2.0 ** np.arange(_LOWEST_OCTAVE, _HIGHEST_OCTAVE + 1)[:, None]
     grid = (knots * (1 + np.arange(_KNOTS) / _KNOTS)).ravel()
     start = _solve(grid, np.full(grid.size, np.nan), k.a, k.b, k.c, k.d, k.f, k.centre)
-    scaled: Floats = _logicle(flat, flat.view(np.int64), start, k.a, k.b, k.c, k.d, k.f, k.centre)
+    # Starting threads costs more than a few thousand values do.
+    work = _logicle if flat.size < _WORTH_THREADS else _logicle_in_threads
+    scaled: Floats = work(flat, flat.view(np.int64), start, k.a, k.b, k.c, k.d, k.f, k.centre)
     return scaled.reshape(np.shape(values))
 
 
 # Starts for 2^-8 to 2^24, 256 to an octave: one step from there is exact to the last digits.
 _LOWEST_OCTAVE, _HIGHEST_OCTAVE, _KNOTS = -8, 24, 256
+_WORTH_THREADS = 50_000
 
 
 @njit(cache=True)
@@ -190,8 +193,7 @@ def _solve(
     return scaled
 
 
-@njit(cache=True, parallel=True)
-def _logicle(
+def _logicle_of(
     values: Floats,
     bits: NDArray[np.int64],
     start: Floats,
@@ -219,6 +221,10 @@ def _logicle(
             y = _root(value, y, a, b, c, d, f, 1e-9)
         scaled[i] = y if values[i] >= 0 else 2 * centre - y
     return scaled
+
+
+_logicle = njit(cache=True)(_logicle_of)
+_logicle_in_threads = njit(cache=True, parallel=True)(_logicle_of)
 
 
 def inverse_logicle(
