@@ -83,3 +83,28 @@ def test_many_transplants_are_a_median_and_its_quartiles():
         axes = new_figure(3, 2).subplots()
         mark_transplants(axes, pl.Series(np.arange(101, dtype=float)))
     assert axes.lines[0].get_xdata()[0] == 50.0
+
+
+def test_a_patient_measured_daily_counts_once_in_a_window():
+    """By hand: four patients at 4.0, and one measured five times at 0.1 who counts once."""
+    frame = pl.DataFrame(
+        {
+            "patient": ["A", "B", "C", "D", *["ill"] * 5],
+            "day": [30.0] * 4 + [29.0, 29.5, 30.0, 30.5, 31.0],
+            "value": [4.0] * 4 + [0.1] * 5,
+        }
+    )
+    (row,) = quantile_bands(frame, width_days=3.0).iter_rows(named=True)
+    assert row["n"] == 5
+    assert row["q50"] == 4.0
+
+
+def test_days_between_visits_on_which_few_are_seen_are_no_window():
+    """Forty patients come weekly; between two visits ten ill ones are seen: a quarter, too few."""
+    weekly = [(f"P{i}", day, 4.0) for i in range(40) for day in (28.0, 35.0)]
+    between = [(f"P{i}", 31.0, 0.1) for i in range(10)]
+    schema = ["patient", "day", "value"]
+    frame = pl.DataFrame(weekly + between, schema=schema, orient="row")
+    assert quantile_bands(frame, width_days=1.0)["day"].to_list() == [28.0, 35.0]
+    eleven = pl.concat([frame, pl.DataFrame([("P11", 31.0, 0.1)], schema=schema, orient="row")])
+    assert quantile_bands(eleven, width_days=1.0)["day"].to_list() == [28.0, 31.0, 35.0]

@@ -1,6 +1,7 @@
 """What every figure shares: the same bytes, no dates, ids that do not clash."""
 
 import re
+from itertools import pairwise
 
 import matplotlib as mpl
 import pytest
@@ -13,6 +14,7 @@ from graftline.figures.theme import (
     month_axis,
     new_figure,
     plain_log_axis,
+    split_at,
     themed,
 )
 
@@ -88,3 +90,28 @@ def test_clipping_paths_are_numbered_as_they_appear():
     first, second = (figure_bytes(f, "svg") for f in figures)
     assert first == second
     assert b'id="clip0"' in first
+
+
+def test_a_split_axis_keeps_the_order_and_gives_the_early_time_its_share():
+    with themed():
+        axes = new_figure(4, 2).subplots()
+        axes.set_xlim(0, 600)
+        split_at(axes, 600.0, at=100.0, share=0.5)
+        axes.figure.canvas.draw()
+    places = [axes.transData.transform((day, 0.0))[0] for day in (0, 50, 100, 350, 600)]
+    steps = [b - a for a, b in pairwise(places)]
+    # equal before day 100 and after it, and half of the width each
+    assert steps == pytest.approx([steps[0]] * 4)
+    assert [t.get_text() for t in axes.get_xticklabels()][:2] == ["0", "20"]
+
+
+def test_letters_of_a_page_are_letters_and_of_a_file_are_outlines():
+    assert ">T</text>" in inline_svg(small(), id="fig", label="x")
+    assert b"<text" not in figure_bytes(small(), "svg")
+
+
+def test_a_mark_leaves_the_figure_as_it_was():
+    figure = small()
+    assert b"<!-- SIMULATED -->" in figure_bytes(figure, "svg", mark="SIMULATED")
+    assert figure.texts == []
+    assert b"<!-- SIMULATED -->" not in figure_bytes(figure, "svg")

@@ -1,6 +1,10 @@
 """Reports of small invented trials: simulated, hostile text, nearly empty, many patients."""
 
+import re
+from dataclasses import replace
+
 import polars as pl
+import pytest
 
 from graftline.assess.assessment import assess_trial
 from graftline.endpoints import derive_endpoints
@@ -9,6 +13,7 @@ from graftline.report.build import build_report
 from graftline.report.html import render_html
 from graftline.report.machine import machine_report
 from graftline.report.value import no_records
+from graftline.report.write import write_files
 from graftline.trial import trial_from_tables
 
 
@@ -106,3 +111,65 @@ def test_larger_cohorts_show_summaries_instead_of_every_patient():
     assert len(swimmer.figure.axes[0].get_yticklabels()) == 60
     assert "60 of" in swimmer.caption
     assert len(render_html(report)) < 3_000_000
+
+
+def labs_of(ids, days=(0.0, 1.0, 2.0, 3.0, 7.0, 10.0, 14.0, 17.0, 21.0, 28.0, 60.0, 90.0, 200.0)):
+    analytes = ("anc", "platelets", "car_t_qpcr", "car_t_flow", "crp", "ferritin")
+    rows = [(i, d, a, 1.0 + d) for i in ids for a in analytes for d in days]
+    return pl.DataFrame(rows, schema=["patient", "day", "analyte", "value"], orient="row")
+
+
+@pytest.fixture(scope="module")
+def twelve():
+    ids = [f"P{i:04d}" for i in range(12)]
+    return report_of(trial_of(12, simulated=True, labs=labs_of(ids)))
+
+
+def test_ids_are_unique_and_every_link_of_the_page_leads_somewhere(twelve):
+    page = render_html(twelve)
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    links = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', page))
+    assert {a or b for a, b in links} <= set(ids)
+
+
+def test_every_figure_is_named_for_who_cannot_see_it_and_says_that_it_is_simulated(twelve):
+    page = render_html(twelve)
+    figures = re.findall(r"<figure .*?</figure>", page, re.DOTALL)
+    assert len(figures) == len(twelve.figures) > 12
+    for text in figures:
+        assert re.search(r'<svg role="img" aria-label="[^"]+"', text)
+        assert '<span class="simulated">Simulated</span>' in text
+
+
+def test_letters_are_letters_and_no_outline_of_one_is_in_the_page(twelve):
+    """An outline of a letter would be a definition used many times."""
+    page = render_html(twelve)
+    assert "DejaVuSans-" not in page
+    defined = re.findall(r'<path id="([^"]+)"', page)
+    assert len(defined) == len(set(defined))
+    assert ">index infusion</text>" in page
+
+
+def test_a_patient_costs_the_page_little(twelve):
+    """Truth: a bound, so that 200 patients stay under 12 MB: 50 kB each, course and answers."""
+    whole, without = (len(render_html(r).encode()) for r in (twelve, replace(twelve, patients=())))
+    assert (whole - without) / 12 < 50_000
+
+
+def test_figures_of_a_simulated_trial_are_marked_and_of_a_real_one_are_not(twelve, tmp_path):
+    page = replace(twelve, sections=twelve.sections[:1], patients=())
+    write_files(page, tmp_path / "simulated", figures=("svg",))
+    write_files(replace(page, simulated=False), tmp_path / "real", figures=("svg",))
+    (marked,) = (tmp_path / "simulated" / "figures").iterdir()
+    (plain,) = (tmp_path / "real" / "figures").iterdir()
+    assert "<!-- SIMULATED -->" in marked.read_text()
+    assert "<!-- SIMULATED -->" not in plain.read_text()
+
+
+def test_a_simulated_cohort_with_patients_without_hsct_is_no_selection():
+    """The strategy selects who reached HSCT; nobody of these did, so nothing was selected."""
+    simulated, real = (report_of(trial_of(2, simulated=s)) for s in (True, False))
+    text = "Only patients who reached HSCT are in this cohort"
+    assert not any(text in w for w in simulated.warnings)
+    assert any(text in w for w in real.warnings)

@@ -93,6 +93,15 @@ def test_classes_and_grades_in_words():
     assert words("this_graft") == "this graft"
     assert words("no_active_gvhd") == "no active GVHD"
     assert words("car_t_detectable") == "CAR-T detectable"
+    assert [words(d) for d in ("t_all", "T-LBL", "aml", "mpal", "ptcl")] == [
+        "T-ALL",
+        "T-LBL",
+        "AML",
+        "MPAL",
+        "PTCL",
+    ]
+    assert words("hsct_before") == "HSCT before"
+    assert words("first of all") == "first of all"
     assert sentence("infection_any") == "Infection any"
 
 

@@ -161,6 +161,10 @@ def test_printed_text():
 def test_names_of_quantities_read_as_words():
     assert quantity_title("crs_grade1_2") == "CRS grade 1 to 2"
     assert quantity_title("os_12mo") == "Overall survival at 12 months"
+    assert quantity_title("disease_t_all") == "Disease T-ALL"
+    assert quantity_title("disease_t_lbl") == "Disease T-LBL"
+    assert quantity_title("full_donor_chimerism_ever_of_all").endswith("of all")
+    assert quantity_title("ebv_cmv_reactivation") == "EBV or CMV reactivation"
 
 
 def test_every_published_row_of_the_paper_gets_a_verdict():

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -78,3 +79,32 @@ def test_an_empty_table_renders():
 def test_plain_rows_take_their_groups_from_a_column():
     rows = plain_rows(pl.DataFrame({"g": ["x"], "a": [None], "b": ["1"]}), group="g")
     assert rows == (TableRow(("", "1"), "x"),)
+
+
+def test_a_screen_reader_finds_headings_of_columns_rows_and_groups(table):
+    text = html_table(table)
+    assert text.count('scope="col"') == 2
+    assert text.count('scope="row"') == 2
+    assert '<th colspan="2" scope="rowgroup">Group</th>' in text
+    assert '<th class="span" colspan="2" scope="colgroup">Both</th>' in text
+
+
+def test_rows_of_a_group_stand_together_wherever_they_came(table):
+    rows = tuple(
+        TableRow((name, "1"), group) for name, group in (("a", "X"), ("b", "Y"), ("c", "X"))
+    )
+    text = html_table(replace(table, rows=rows))
+    places = [text.index(f">{mark}<") for mark in ("X", "a", "c", "Y", "b")]
+    assert places == sorted(places)
+    assert text.count("rowgroup") == 2
+
+
+def test_an_interval_is_not_torn_apart_nor_a_day(table):
+    rows = (
+        TableRow(("a (b)", "59.9 (52.5\N{EN DASH}68.4)")),
+        TableRow(("c", "HSPC\N{NO-BREAK SPACE}+3")),
+    )
+    text = html_table(replace(table, rows=rows))
+    assert "59.9 <span>(52.5\N{EN DASH}68.4)</span>" in text
+    assert 'class="n">HSPC\N{NO-BREAK SPACE}+3' in text
+    assert ">a (b)<" in text
