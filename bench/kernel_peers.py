@@ -15,9 +15,9 @@ from scipy.integrate import solve_ivp
 from tests.model.forced import START, Cohort
 from tests.model.peers import compiled_rates, rates_source
 
-from graftline.model.compile import fixed_values
 from graftline.model.parameters import model
 from graftline.model.sbml import sbml_document
+from graftline.model.symbolic import fixed_values
 
 Floats = NDArray[np.float64]
 Solver = Callable[[Cohort, Floats], Floats]

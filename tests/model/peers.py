@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from graftline.model.compile import fixed_values, traced
 from graftline.model.parameters import model
+from graftline.model.symbolic import fixed_values, traced
 from graftline.model.trace import reachable
 from tests.model.forced import START, Cohort
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import sympy
 
-from graftline.model.compile import fixed_values, traced
 from graftline.model.equations import Maths, rates
 from graftline.model.parameters import model
+from graftline.model.symbolic import fixed_values, traced
 from graftline.model.trace import Graph, derivatives, evaluate
 from tests.model.forced import random_cohort
 

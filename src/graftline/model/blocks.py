@@ -1,6 +1,6 @@
 """A function of LLVM code under construction: arithmetic, tables, branches and loops by name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -59,6 +59,21 @@ class Body:
     def less(self, a: Any, b: Any) -> Any:
         """Whether integer a < b."""
         return self.builder.icmp_signed("<", a, b)
+
+    def product(self, a: Any, b: Any) -> Any:
+        """Real product, which a sum may take in."""
+        return self.builder.fmul(a, b, flags=("contract",))
+
+    def fused(self, a: Any, b: Any, c: Any) -> Any:
+        """``a b + c`` of reals, rounded once where the processor can."""
+        return self.builder.fadd(self.product(a, b), c, flags=("contract",))
+
+    def horner(self, x: Any, coefficients: Sequence[float]) -> Any:
+        """Polynomial in ``x``, lowest power first."""
+        value = self.real(coefficients[-1])
+        for coefficient in coefficients[-2::-1]:
+            value = self.fused(value, x, self.real(coefficient))
+        return value
 
     def smaller(self, a: Any, b: Any) -> Any:
         """The smaller of two reals."""

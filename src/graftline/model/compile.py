@@ -4,112 +4,49 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from types import SimpleNamespace
 from typing import Any
 
 import llvmlite.binding as llvm
-import numpy as np
-from numpy.typing import NDArray
 
-from graftline.model import rodas4, tsit5
-from graftline.model.equations import rates
+from graftline.model import rodas5p, tsit5
+from graftline.model.interpolate import exp_code, interpolation_code
 from graftline.model.lanes import LANES, Code, emit_nodes
-from graftline.model.loop import Shape, loop_code
-from graftline.model.parameters import Model, model
-from graftline.model.sparse import Elimination, plan_elimination
-from graftline.model.trace import (
-    Graph,
-    Node,
-    derivatives,
-    evaluate,
-    graph_maths,
-    reachable,
-)
+from graftline.model.layout import Rows
+from graftline.model.loop import loop_code
+from graftline.model.parameters import model
+from graftline.model.stepsize import Norm
+from graftline.model.symbolic import Part, Traced, slack, traced
+from graftline.model.trace import Node
 
+EXPLICIT, IMPLICIT = 0, 1
 _LOCK = threading.Lock()
-_CALLED = "declare void @rates(ptr, ptr, ptr)\ndeclare void @jacobian(ptr, ptr, ptr)\n"
 _FEATURE_OF_WIDTH = {8: ("avx512f", "avx512dq"), 4: ("avx2", "fma"), 2: ()}
+# before the graft nobody turns stiff for long enough to be worth a function of its own
+_IMPLICIT_PARTS = ("without_drugs", "whole")
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
-    """The model as a graph: rates, Jacobian, and what depends on parameters alone."""
+class Program:
+    """One method on one part of the equations: addresses of its functions, rows of its buffer."""
 
-    graph: Graph
-    states: tuple[Node, ...]
-    rates: tuple[Node, ...]
-    jacobian: Mapping[tuple[int, int], Node]
-    negative_jacobian: Mapping[tuple[int, int], Node]
-    fixed: tuple[Node, ...]
-    read: frozenset[int]
+    method: int
+    part: Part
+    step: int
+    begin: int
+    interpolate: int
+    turns: int
+    row_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """Compiled loops by address, and how their buffers are laid out."""
+    """The compiled loop by address, what it can run, and how buffers are laid out."""
 
     width: int
-    explicit_run: int
-    implicit_run: int
-    explicit_rows: tsit5.Rows
-    implicit_rows: rodas4.Rows
+    rows: Rows
+    run: int
+    programs: tuple[Program, ...]
     engine: Any
-
-
-def symbols_of(graph: Graph, table: Model) -> tuple[SimpleNamespace, SimpleNamespace]:
-    """Named symbols of all states and all parameters."""
-    states = SimpleNamespace(**{state.name: graph.state(state.name) for state in table.states})
-    names = [parameter.name for parameter in table.parameters]
-    return states, SimpleNamespace(**{name: graph.parameter(name) for name in names})
-
-
-@lru_cache(maxsize=1)
-def traced() -> Traced:
-    """The equations run once on symbols, with all derivatives."""
-    table = model()
-    graph = Graph()
-    s, p = symbols_of(graph, table)
-    by_name = rates(s, p, graph_maths(graph))
-    outputs = tuple(graph.node(by_name[state.name]) for state in table.states)
-    states = tuple(getattr(s, state.name) for state in table.states)
-    jacobian = derivatives(graph, outputs, states)
-    negative = {entry: graph.neg(node) for entry, node in jacobian.items()}
-    wanted = [*outputs, *negative.values()]
-    return Traced(
-        graph=graph,
-        states=states,
-        rates=outputs,
-        jacobian=jacobian,
-        negative_jacobian=negative,
-        fixed=_fixed_nodes(reachable(wanted), wanted),
-        read=frozenset(column for _, column in jacobian),
-    )
-
-
-def _fixed_nodes(needed: list[Node], outputs: list[Node]) -> tuple[Node, ...]:
-    """Nodes of parameters alone that a varying node, or an output, uses directly."""
-    used = {arg.index: arg for node in needed if node.varies for arg in node.args}
-    used |= {node.index: node for node in outputs}
-    keep = (node for node in used.values() if not node.varies and node.op != "constant")
-    return tuple(sorted(keep, key=lambda node: node.index))
-
-
-def fixed_values(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What depends on parameters alone: array [n, constant] from an array [n, parameter]."""
-    trace = traced()
-    symbols = {parameter.name: parameters[:, i] for i, parameter in enumerate(model().parameters)}
-    values = evaluate(trace.fixed, symbols)
-    result = np.empty((len(parameters), len(trace.fixed)))
-    for i, value in enumerate(values):
-        result[:, i] = value
-    return result
-
-
-@lru_cache(maxsize=1)
-def elimination() -> Elimination:
-    """Order of elimination for the Jacobian's pattern."""
-    trace = traced()
-    return plan_elimination(len(trace.states), trace.jacobian)
 
 
 def best_width() -> int:
@@ -122,94 +59,102 @@ def best_width() -> int:
 
 
 def kernel(width: int | None = None) -> Kernel:
-    """The loops of both methods compiled for ``width`` lanes, this processor's best by default."""
+    """Loop and methods compiled for ``width`` lanes, this processor's best by default."""
     with _LOCK:
         return _kernel(best_width() if width is None else width)
 
 
 @lru_cache(maxsize=len(LANES))
 def _kernel(width: int) -> Kernel:
-    trace, plan = traced(), elimination()
-    size, constants = len(trace.states), len(trace.fixed)
-    explicit = tsit5.Rows(size, constants)
-    implicit = rodas4.Rows(size, constants, len(plan.entries))
-    clones = tuple(
-        (i, state.one_cell) for i, state in enumerate(model().states) if state.one_cell > 0
-    )
-    atol = tuple(state.atol for state in model().states)
-    # each in a module of its own: an optimiser that knew that the rates leave a step's other rows
-    # alone would keep all slopes at hand in registers it does not have
-    steps = [
-        tsit5.begin_code(width, explicit),
-        tsit5.step_code(width, explicit, trace.read, atol, clones),
-        rodas4.step_code(width, implicit, plan, frozenset(trace.jacobian), atol, clones),
-    ]
-    engine = build(
-        [
-            _rates_code(width, trace),
-            _jacobian_code(width, trace, plan),
-            *(_CALLED + step for step in steps),
-            rodas4.begin_code(),
-            *(loop_code(shape) for shape in _shapes(width, explicit, implicit)),
-        ]
-    )
-    return Kernel(
-        width=width,
-        explicit_run=engine.get_function_address("explicit_run"),
-        implicit_run=engine.get_function_address("implicit_run"),
-        explicit_rows=explicit,
-        implicit_rows=implicit,
-        engine=engine,
-    )
+    trace, table = traced(), model()
+    rows = Rows(len(trace.states), trace.kinks, len(trace.fixed))
+    clones = [(i, state.one_cell) for i, state in enumerate(table.states) if state.one_cell > 0]
+    norm = Norm(tuple(state.atol for state in table.states), slack(), tuple(clones))
+    engine = build(_modules(width, rows, trace, norm))
+    programs = [_program(engine, rows, EXPLICIT, part) for part in trace.parts]
+    stiff = [part for part in trace.parts if part.name in _IMPLICIT_PARTS]
+    programs += [_program(engine, rows, IMPLICIT, part) for part in stiff]
+    run = engine.get_function_address("run")
+    return Kernel(width, rows, run, tuple(programs), engine)
 
 
-def _shapes(width: int, explicit: tsit5.Rows, implicit: rodas4.Rows) -> tuple[Shape, Shape]:
-    def shape(
-        name: str, rows: tsit5.Rows | rodas4.Rows, method: int, turns: float, interpolate: Any
-    ) -> Shape:
-        return Shape(
-            name=name,
-            width=width,
-            states=rows.states,
-            constants=rows.constants,
-            now=rows.now,
-            next=rows.next,
-            fixed=rows.fixed,
-            control=rows.control,
+def _modules(width: int, rows: Rows, trace: Traced, norm: Norm) -> list[str]:
+    """Code by module.
+
+    Rates and steps do not share one: an optimiser that knew that the rates leave a step's other
+    rows alone would keep all slopes at hand in registers it does not have.
+    """
+    place = {node.index: rows.fixed + i for i, node in enumerate(trace.fixed)}
+    whole = trace.parts[-1]
+    decay_rates = {i: place[node.index] for i, node in whole.decays.items()}
+    texts = [loop_code(width, rows), exp_code(), rodas5p.begin_code()]
+    texts.append(interpolation_code(width, rows, decay_rates))
+    for part in trace.parts:
+        arguments = (width, rows, part, norm, decay_rates)
+        steps = [tsit5.begin_code(width, rows, part), tsit5.step_code(*arguments)]
+        called = f"declare void @rates_{part.name}(ptr, ptr, ptr)\n"
+        texts.append(_rates_code(width, trace, part))
+        if part.name in _IMPLICIT_PARTS:
+            called += f"declare void @jacobian_{part.name}(ptr, ptr, ptr)\n"
+            called += f"declare void @solve_{part.name}(ptr, ptr)\n"
+            texts += [_jacobian_code(width, trace, part), rodas5p.solve_code(width, part)]
+            steps.append(rodas5p.step_code(*arguments))
+        texts.append(called + "".join(steps))
+    return texts
+
+
+def _program(engine: Any, rows: Rows, method: int, part: Part) -> Program:
+    address = engine.get_function_address
+    if method == EXPLICIT:
+        return Program(
             method=method,
-            turns=turns,
-            interpolate=interpolate,
+            part=part,
+            step=address(f"explicit_step_{part.name}"),
+            begin=address(f"explicit_begin_{part.name}"),
+            interpolate=address("explicit_interpolate"),
+            turns=tsit5.STIFF_STEPS,
+            row_count=tsit5.row_count(rows),
         )
-
-    return (
-        shape("explicit", explicit, 0, tsit5.STIFF_STEPS, tsit5.interpolation(explicit)),
-        shape("implicit", implicit, 1, rodas4.EASY_STEPS, rodas4.interpolation(implicit)),
+    return Program(
+        method=method,
+        part=part,
+        step=address(f"implicit_step_{part.name}"),
+        begin=address("implicit_begin"),
+        interpolate=address("implicit_interpolate"),
+        turns=rodas5p.EASY_STEPS,
+        row_count=rodas5p.row_count(rows, len(part.plan.entries)),
     )
 
 
-def _symbols(code: Code, trace: Traced) -> dict[int, str]:
+def _symbols(code: Code, trace: Traced, read: frozenset[int]) -> dict[int, str]:
     names = {
         node.index: code.clipped(code.load("%s", i))
         for i, node in enumerate(trace.states)
-        if i in trace.read
+        if i in read
     }
     names.update({node.index: code.load("%c", i) for i, node in enumerate(trace.fixed)})
     return names
 
 
-def _rates_code(width: int, trace: Traced) -> str:
+def _rates_code(width: int, trace: Traced, part: Part) -> str:
+    """Rates of all that does more than decay, then the distances from the corners."""
     code = Code(width)
-    emit_nodes(code, dict(enumerate(trace.rates)), _symbols(code, trace), "%out")
-    return code.function("rates", ["s", "c", "out"])
+    outputs: dict[int, Node] = {i: node for i, node in part.rates.items() if i not in part.decays}
+    outputs |= {len(trace.states) + k: node for k, node in enumerate(part.kinks)}
+    emit_nodes(code, outputs, _symbols(code, trace, part.read), "%out")
+    return code.function(f"rates_{part.name}", ["s", "c", "out"])
 
 
-def _jacobian_code(width: int, trace: Traced, plan: Elimination) -> str:
+def _jacobian_code(width: int, trace: Traced, part: Part) -> str:
     """The Jacobian's entries with their sign changed, as the matrix of the method needs them."""
     code = Code(width)
-    place = {entry: i for i, entry in enumerate(plan.entries)}
-    entries = {place[entry]: trace.negative_jacobian[entry] for entry in trace.jacobian}
-    emit_nodes(code, entries, _symbols(code, trace), "%out")
-    return code.function("jacobian", ["s", "c", "out"])
+    entries: Mapping[int, Node] = {
+        i: part.negative_jacobian[entry]
+        for i, entry in enumerate(part.plan.entries)
+        if entry in part.negative_jacobian
+    }
+    emit_nodes(code, entries, _symbols(code, trace, part.read), "%out")
+    return code.function(f"jacobian_{part.name}", ["s", "c", "out"])
 
 
 def build(texts: Sequence[str]) -> Any:
@@ -234,7 +179,7 @@ def _optimised(text: str, machine: Any) -> Any:
     module.triple = llvm.get_default_triple()
     module.data_layout = str(machine.target_data)
     module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options = llvm.create_pipeline_tuning_options(speed_level=0)
     options.slp_vectorization = False
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)

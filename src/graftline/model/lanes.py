@@ -100,6 +100,11 @@ class Code:
         """Mask: where at least one holds."""
         return self._new(f"or {self.bit} {a}, {b}")
 
+    def negated(self, mask: str) -> str:
+        """Mask: where it does not hold."""
+        everywhere = "<" + ", ".join(["i1 true"] * self.width) + ">"
+        return self._new(f"xor {self.bit} {mask}, {everywhere}")
+
     def as_number(self, mask: str) -> str:
         """The mask as one integer, lane 0 in its lowest bit."""
         narrow = self._new(f"bitcast {self.bit} {mask} to i{self.width}")

@@ -8,60 +8,44 @@ Python, because the first call on a fresh machine would wait ten seconds for tha
 What it is handed, and how patients lie in memory, is in ``layout``.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
 
-from graftline.model import stepsize
 from graftline.model.blocks import BIT, F64, I64, Body
-from graftline.model.layout import ARGUMENTS, Real, Status, Whole
+from graftline.model.layout import ARGUMENTS, Control, Real, Rows, Status, Whole
 from graftline.model.stepsize import SMALLEST_STEP
 
 FIRST_STEP_AFTER_DOSE = 0.1
 _FREE, _RENEW = 1, 2
-_NEVER = 1e300
 _POINTER = ir.IntType(8).as_pointer()
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the loop must know of a method and its buffer.
+    """Number of lanes, and the rows of the buffer that every method has."""
 
-    ``interpolate`` appends to a function the code that gives one state at a fraction of the step,
-    from a function that loads a row of the lane.
-    """
-
-    name: str
     width: int
-    states: int
-    constants: int
-    now: int
-    next: int
-    fixed: int
-    control: int
-    method: int
-    turns: float
-    interpolate: Callable[[Body, Any], Callable[[Callable[[int], Any]], Any]]
+    rows: Rows
 
     @property
     def real_columns(self) -> int:
         """Length of a row of reals."""
-        return Real.STATE + self.states + self.constants
+        return Real.STATE + self.rows.states + self.rows.constants
 
 
-def loop_code(shape: Shape) -> str:
-    """LLVM code of ``<method>_run``, which carries a queue of patients on."""
-    module = ir.Module(shape.name)
+def loop_code(width: int, rows: Rows) -> str:
+    """LLVM code of ``run``, which carries a queue of patients on by any method."""
+    module, shape = ir.Module("loop"), Shape(width, rows)
     helpers = {
-        "copy": _copy(module, shape),
+        "copy": _copy(module),
         "schedule": _schedule(module, shape),
         "doses": _doses(module, shape),
-        "interpolate": _interpolate(module, shape),
     }
     helpers["leave"] = _leave(module, shape, helpers)
     helpers["fail"] = _fail(module, shape, helpers)
+    helpers["unfit"] = _unfit(module, shape)
     helpers["seat"] = _seat(module, shape, helpers)
     helpers["attend"] = _attend(module, shape, helpers)
     _run(module, shape, helpers)
@@ -70,6 +54,11 @@ def loop_code(shape: Shape) -> str:
 
 def _argument(body: Body, arguments: Any, name: str) -> Any:
     return body.load(arguments, body.whole(ARGUMENTS.index(name)), I64)
+
+
+def _function(body: Body, arguments: Any, name: str, kind: Any) -> Any:
+    """A function handed over by its address."""
+    return body.builder.inttoptr(_argument(body, arguments, name), kind.as_pointer())
 
 
 def _reals(body: Body, shape: Shape, arguments: Any, patient: Any) -> Any:
@@ -90,12 +79,12 @@ def _row(body: Body, shape: Shape, row: int) -> Any:
     return body.whole(row * shape.width)
 
 
-def _control(body: Body, shape: Shape, lane: Any, row: int) -> Any:
-    return body.load(lane, _row(body, shape, shape.control + row))
+def _control(body: Body, shape: Shape, lane: Any, row: Control) -> Any:
+    return body.load(lane, _row(body, shape, shape.rows.control + row))
 
 
-def _set_control(body: Body, shape: Shape, lane: Any, row: int, value: Any) -> None:
-    body.store(value, lane, _row(body, shape, shape.control + row))
+def _set_control(body: Body, shape: Shape, lane: Any, row: Control, value: Any) -> None:
+    body.store(value, lane, _row(body, shape, shape.rows.control + row))
 
 
 def _stop(body: Body, arguments: Any, patient: Any, stop: Any) -> Any:
@@ -105,13 +94,13 @@ def _stop(body: Body, arguments: Any, patient: Any, stop: Any) -> Any:
 
 def _found(body: Body, shape: Shape, arguments: Any, patient: Any, stop: Any) -> Any:
     row = body.times(patient, _argument(body, arguments, "stop_columns"))
-    place = body.times(body.plus(row, stop), shape.states)
+    place = body.times(body.plus(row, stop), shape.rows.states)
     return body.address(_argument(body, arguments, "found"), place)
 
 
-def _copy(module: Any, shape: Shape) -> Any:
+def _copy(module: Any) -> Any:
     """Function ``copy(from, stride, to, stride, count)``."""
-    body = Body(module, f"{shape.name}_copy", 5, ir.VoidType())
+    body = Body(module, "copy", 5, ir.VoidType())
     source, source_stride, target, target_stride, count = body.inputs
     with body.loop_over(count) as k:
         value = body.load(source, body.times(k, source_stride))
@@ -125,13 +114,13 @@ def _copy_state(
 ) -> None:
     source = body.address(lane, _row(body, shape, row))
     wide, one = body.whole(shape.width), body.whole(1)
-    arguments = [source, wide, target, one, body.whole(shape.states)]
+    arguments = [source, wide, target, one, body.whole(shape.rows.states)]
     body.builder.call(helpers["copy"], arguments)
 
 
 def _schedule(module: Any, shape: Shape) -> Any:
     """Function ``schedule(arguments, patient, lane)``: next stop, and the day not to be passed."""
-    body = Body(module, f"{shape.name}_schedule", 3, ir.VoidType())
+    body = Body(module, "schedule", 3, ir.VoidType())
     arguments, patient, lane = body.inputs
     wholes = _wholes(body, arguments, patient)
     at = [body.load(wholes, body.whole(column), I64) for column in Whole]
@@ -141,15 +130,15 @@ def _schedule(module: Any, shape: Shape) -> Any:
         dose = body.load(_argument(body, arguments, "dose_day"), at[Whole.NEXT_DOSE])
         body.builder.store(body.smaller(last, dose), limit)
     coming = _stop(body, arguments, patient, at[Whole.NEXT_STOP])
-    _set_control(body, shape, lane, stepsize.LIMIT, body.builder.load(limit))
-    _set_control(body, shape, lane, stepsize.NEXT_STOP, coming)
+    _set_control(body, shape, lane, Control.LIMIT, body.builder.load(limit))
+    _set_control(body, shape, lane, Control.NEXT_STOP, coming)
     body.builder.ret_void()
     return body.function
 
 
 def _doses(module: Any, shape: Shape) -> Any:
     """Function ``doses(arguments, patient, lane, first row, day)``: gives what is due; how many."""
-    body = Body(module, f"{shape.name}_doses", 5, I64)
+    body = Body(module, "doses", 5, I64)
     arguments, patient, lane, first_row, day_bits = body.inputs
     day = body.builder.bitcast(day_bits, F64)
     wholes = _wholes(body, arguments, patient)
@@ -177,47 +166,26 @@ def _doses(module: Any, shape: Shape) -> Any:
     body.store(done, wholes, body.whole(Whole.NEXT_DOSE))
     given = body.builder.sub(done, first)
     with body.builder.if_then(body.less(body.whole(0), given)):
-        want = _control(body, shape, lane, stepsize.WANT)
+        want = _control(body, shape, lane, Control.WANT)
         short = body.smaller(want, body.real(FIRST_STEP_AFTER_DOSE))
-        _set_control(body, shape, lane, stepsize.WANT, short)
+        _set_control(body, shape, lane, Control.WANT, short)
     body.builder.ret(given)
-    return body.function
-
-
-def _interpolate(module: Any, shape: Shape) -> Any:
-    """Function ``interpolate(lane, fraction, to)``: states at a fraction of the step just made."""
-    body = Body(module, f"{shape.name}_interpolate", 3, ir.VoidType())
-    lane, fraction_bits, target = body.inputs
-    fraction = body.builder.bitcast(fraction_bits, F64)
-    step = _control(body, shape, lane, stepsize.STEP)
-    value_of = shape.interpolate(body, (fraction, step))
-    with body.loop_over(body.whole(shape.states)) as state:
-        offset = body.times(state, shape.width)
-
-        def load(row: int, offset: Any = offset) -> Any:
-            return body.load(lane, body.plus(offset, row * shape.width))
-
-        value = value_of(load)
-        positive = body.builder.fcmp_ordered(">", value, body.real(0.0))
-        value = body.builder.select(positive, value, body.real(0.0))
-        body.store(value, target, state)
-    body.builder.ret_void()
     return body.function
 
 
 def _leave(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
     """Function ``leave(arguments, patient, lane, first row, day)``: write back to the patient."""
-    body = Body(module, f"{shape.name}_leave", 5, ir.VoidType())
+    body = Body(module, "leave", 5, ir.VoidType())
     arguments, patient, lane, first_row, day_bits = body.inputs
     reals, wholes = _reals(body, shape, arguments, patient), _wholes(body, arguments, patient)
     source = body.address(lane, body.times(first_row, shape.width))
     target = body.address(reals, body.whole(Real.STATE))
     wide, one = body.whole(shape.width), body.whole(1)
-    body.builder.call(helpers["copy"], [source, wide, target, one, body.whole(shape.states)])
+    body.builder.call(helpers["copy"], [source, wide, target, one, body.whole(shape.rows.states)])
     body.store(body.builder.bitcast(day_bits, F64), reals, body.whole(Real.DAY))
-    body.store(_control(body, shape, lane, stepsize.WANT), reals, body.whole(Real.WANT))
-    column = body.whole(Whole.EXPLICIT_STEPS + shape.method)
-    count = body.builder.fptosi(_control(body, shape, lane, stepsize.COUNT), I64)
+    body.store(_control(body, shape, lane, Control.WANT), reals, body.whole(Real.WANT))
+    column = body.plus(_argument(body, arguments, "method"), int(Whole.EXPLICIT_STEPS))
+    count = body.builder.fptosi(_control(body, shape, lane, Control.COUNT), I64)
     before = body.load(wholes, column, I64)
     body.store(body.builder.add(before, count), wholes, column)
     body.builder.ret_void()
@@ -226,7 +194,7 @@ def _leave(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
 
 def _fail(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
     """Function ``fail(arguments, patient, lane, first row, day, status)``: give up."""
-    body = Body(module, f"{shape.name}_fail", 6, ir.VoidType())
+    body = Body(module, "fail", 6, ir.VoidType())
     arguments, patient, lane, first_row, day_bits, status = body.inputs
     body.builder.call(helpers["leave"], [arguments, patient, lane, first_row, day_bits])
     wholes = _wholes(body, arguments, patient)
@@ -239,10 +207,39 @@ def _fail(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
         source = body.address(reals, body.whole(Real.STATE))
         target = _found(body, shape, arguments, patient, now)
         one = body.whole(1)
-        body.builder.call(helpers["copy"], [source, one, target, one, body.whole(shape.states)])
+        body.builder.call(
+            helpers["copy"], [source, one, target, one, body.whole(shape.rows.states)]
+        )
         body.builder.store(body.plus(now, 1), stop)
     body.store(count, wholes, body.whole(Whole.NEXT_STOP))
     body.builder.ret_void()
+    return body.function
+
+
+def _unfit(module: Any, shape: Shape) -> Any:
+    """Function ``unfit(arguments, lane, first row)``: whether other equations must take over.
+
+    So it is when a state is there that the equations at work leave out, or when all fade that a
+    part of the equations can do without.
+    """
+    body = Body(module, "unfit", 3, I64)
+    arguments, lane, first_row = body.inputs
+    b = body.builder
+
+    def value(table: str, k: Any) -> tuple[Any, Any]:
+        state = body.load(_argument(body, arguments, table), k, I64)
+        return state, body.load(lane, body.times(body.plus(first_row, state), shape.width))
+
+    with body.loop_over(_argument(body, arguments, "absent_count")) as k:
+        _, amount = value("absent", k)
+        body.give_back_if(b.fcmp_ordered(">", amount, body.real(0.0)), 1)
+    fading = _argument(body, arguments, "fading_count")
+    factor = _control(body, shape, lane, Control.ATOL_FACTOR)
+    with body.loop_over(fading) as k:
+        state, amount = value("fading", k)
+        limit = b.fmul(factor, body.load(_argument(body, arguments, "limits"), state))
+        body.give_back_if(b.fcmp_ordered(">", amount, limit), 0)
+    b.ret(b.zext(body.less(body.whole(0), fading), I64))
     return body.function
 
 
@@ -275,11 +272,13 @@ def _record_due(
             inside = body.builder.fcmp_ordered("<", day, end)
             with body.builder.if_else(inside) as (within, at_end):
                 with within:
-                    start = _control(body, shape, lane, stepsize.DAY)
-                    step = _control(body, shape, lane, stepsize.STEP)
+                    start = _control(body, shape, lane, Control.DAY)
+                    step = _control(body, shape, lane, Control.STEP)
                     gone = body.builder.fdiv(body.builder.fsub(day, start), step)
                     bits = body.builder.bitcast(gone, I64)
-                    body.builder.call(helpers["interpolate"], [lane, bits, target])
+                    kind = ir.FunctionType(ir.VoidType(), [I64] * 3)
+                    between = _function(body, arguments, "interpolate", kind)
+                    body.builder.call(between, [lane, bits, target])
                 with at_end:
                     _copy_state(body, shape, helpers, lane, row, target)
             body.builder.store(body.plus(now, 1), stop)
@@ -290,14 +289,16 @@ def _record_due(
 
 def _seat(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
     """Function ``seat(arguments, patient, lane)``: load a patient; 0 if nothing is left."""
-    body = Body(module, f"{shape.name}_seat", 3, I64)
+    body = Body(module, "seat", 3, I64)
     arguments, patient, lane_number = body.inputs
     lane = _lane(body, arguments, lane_number)
     reals, wholes = _reals(body, shape, arguments, patient), _wholes(body, arguments, patient)
     wide, one = body.whole(shape.width), body.whole(1)
     for column, row, count in (
-        (int(Real.STATE), shape.now, shape.states),
-        (Real.STATE + shape.states, shape.fixed, shape.constants),
+        (int(Real.STATE), shape.rows.now, shape.rows.states),
+        # what the equations at work leave out stays as it is
+        (int(Real.STATE), shape.rows.next, shape.rows.states),
+        (Real.STATE + shape.rows.states, shape.rows.fixed, shape.rows.constants),
     ):
         source = body.address(reals, body.whole(column))
         target = body.address(lane, _row(body, shape, row))
@@ -307,20 +308,24 @@ def _seat(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
     spent = body.builder.add(*used)
     most = body.builder.sub(_argument(body, arguments, "most_steps"), spent)
     for row, value in (
-        (stepsize.DAY, day),
-        (stepsize.WANT, body.load(reals, body.whole(Real.WANT))),
-        (stepsize.ACCEPTED, body.real(0.0)),
-        (stepsize.STREAK, body.real(0.0)),
-        (stepsize.COUNT, body.real(0.0)),
-        (stepsize.STEP, body.real(1.0)),
-        (stepsize.MOST_STEPS, body.builder.sitofp(most, F64)),
+        (Control.DAY, day),
+        (Control.WANT, body.load(reals, body.whole(Real.WANT))),
+        (Control.ACCEPTED, body.real(0.0)),
+        (Control.STREAK, body.real(0.0)),
+        (Control.COUNT, body.real(0.0)),
+        (Control.STEP, body.real(1.0)),
+        (Control.MOST_STEPS, body.builder.sitofp(most, F64)),
     ):
         _set_control(body, shape, lane, row, value)
-    remain = _record_due(body, shape, helpers, (arguments, patient, lane), shape.now, day)
+    remain = _record_due(body, shape, helpers, (arguments, patient, lane), shape.rows.now, day)
     body.give_back_if(body.builder.not_(remain), 0)
     bits = body.builder.bitcast(day, I64)
-    first = body.whole(shape.now)
+    first = body.whole(shape.rows.now)
     body.builder.call(helpers["doses"], [arguments, patient, lane, first, bits])
+    unfit = body.builder.call(helpers["unfit"], [arguments, lane, first])
+    with body.builder.if_then(body.builder.trunc(unfit, BIT)):
+        body.builder.call(helpers["leave"], [arguments, patient, lane, first, bits])
+        body.builder.ret(body.whole(0))
     body.builder.call(helpers["schedule"], [arguments, patient, lane])
     body.builder.ret(body.whole(1))
     return body.function
@@ -330,29 +335,34 @@ def _attend(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
     """Function ``attend(arguments, patient, lane)``: what a step's end asks for.
 
     Gives 1 if the lane is free, 2 if slopes are out of date.
-    .
     """
-    body = Body(module, f"{shape.name}_attend", 3, I64)
+    body = Body(module, "attend", 3, I64)
     arguments, patient, lane_number = body.inputs
     lane = _lane(body, arguments, lane_number)
-    accepted = _control(body, shape, lane, stepsize.ACCEPTED)
+    accepted = _control(body, shape, lane, Control.ACCEPTED)
     _attend_rejected(body, shape, helpers, (arguments, patient, lane), accepted)
-    end = _control(body, shape, lane, stepsize.END)
-    bits, following = body.builder.bitcast(end, I64), body.whole(shape.next)
-    remain = _record_due(body, shape, helpers, (arguments, patient, lane), shape.next, end)
+    end = _control(body, shape, lane, Control.END)
+    bits, following = body.builder.bitcast(end, I64), body.whole(shape.rows.next)
+    remain = _record_due(body, shape, helpers, (arguments, patient, lane), shape.rows.next, end)
     leaving = [arguments, patient, lane, following, bits]
     with body.builder.if_then(body.builder.not_(remain)):
         body.builder.call(helpers["leave"], leaving)
         body.builder.ret(body.whole(_FREE))
     given = body.builder.call(helpers["doses"], leaving)
-    streak = _control(body, shape, lane, stepsize.STREAK)
-    with body.builder.if_then(body.builder.fcmp_ordered(">=", streak, body.real(shape.turns))):
+    streak = _control(body, shape, lane, Control.STREAK)
+    turns = body.builder.sitofp(_argument(body, arguments, "turns"), F64)
+    with body.builder.if_then(body.builder.fcmp_ordered(">=", streak, turns)):
         wholes = _wholes(body, arguments, patient)
-        body.store(body.whole(1 - shape.method), wholes, body.whole(Whole.METHOD))
+        other = body.builder.sub(body.whole(1), _argument(body, arguments, "method"))
+        body.store(other, wholes, body.whole(Whole.METHOD))
         body.builder.call(helpers["leave"], leaving)
         body.builder.ret(body.whole(_FREE))
-    count = _control(body, shape, lane, stepsize.COUNT)
-    most = _control(body, shape, lane, stepsize.MOST_STEPS)
+    unfit = body.builder.call(helpers["unfit"], [arguments, lane, following])
+    with body.builder.if_then(body.builder.trunc(unfit, BIT)):
+        body.builder.call(helpers["leave"], leaving)
+        body.builder.ret(body.whole(_FREE))
+    count = _control(body, shape, lane, Control.COUNT)
+    most = _control(body, shape, lane, Control.MOST_STEPS)
     with body.builder.if_then(body.builder.fcmp_ordered(">=", count, most)):
         reason = body.whole(Status.TOO_MANY_STEPS)
         body.builder.call(helpers["fail"], [*leaving, reason])
@@ -369,26 +379,24 @@ def _attend_rejected(
     """A rejected step asks for attention only where the patient must be given up."""
     arguments, patient, lane = place
     with body.builder.if_then(body.builder.fcmp_ordered("<", accepted, body.real(0.5))):
-        want = _control(body, shape, lane, stepsize.WANT)
+        want = _control(body, shape, lane, Control.WANT)
         small = body.builder.fcmp_ordered("<", want, body.real(SMALLEST_STEP))
         reasons = (body.whole(Status.STEP_TOO_SMALL), body.whole(Status.TOO_MANY_STEPS))
         reason = body.builder.select(small, *reasons)
-        day = body.builder.bitcast(_control(body, shape, lane, stepsize.DAY), I64)
-        now = body.whole(shape.now)
+        day = body.builder.bitcast(_control(body, shape, lane, Control.DAY), I64)
+        now = body.whole(shape.rows.now)
         body.builder.call(helpers["fail"], [arguments, patient, lane, now, day, reason])
         body.builder.ret(body.whole(_FREE))
 
 
 def _run(module: Any, shape: Shape, helpers: dict[str, Any]) -> None:
     """Function ``run(arguments)``: until nobody of the queue is left in this method."""
-    kernel = ir.FunctionType(I64, [_POINTER])
-    step = ir.Function(module, kernel, f"{shape.name}_step")
-    nothing = ir.FunctionType(ir.VoidType(), [_POINTER])
-    begin = ir.Function(module, nothing, f"{shape.name}_begin")
-    body = Body(module, f"{shape.name}_run", 1, ir.VoidType())
+    body = Body(module, "run", 1, ir.VoidType())
     body.function.linkage = "external"
     (arguments,) = body.inputs
     b = body.builder
+    step = _function(body, arguments, "step", ir.FunctionType(I64, [_POINTER]))
+    begin = _function(body, arguments, "begin", ir.FunctionType(ir.VoidType(), [_POINTER]))
     who = b.alloca(ir.ArrayType(I64, shape.width))
     seats = b.ptrtoint(who, I64)
     taken, active = body.variable(body.whole(0)), body.variable(body.whole(0))

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from graftline.model import rodas4, stepsize, tsit5
-from graftline.model.compile import Kernel, fixed_values, kernel
-from graftline.model.layout import ARGUMENTS, Real, Status, Whole
+from graftline.model.compile import Kernel, Program, kernel
+from graftline.model.layout import ARGUMENTS, Control, Real, Status, Whole
 from graftline.model.parameters import model
+from graftline.model.symbolic import fixed_values
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -349,25 +349,84 @@ def _processors() -> int:
 
 
 def _run_part(batch: _Batch, settings: _Settings, part: Integers) -> None:
-    """Explicit and implicit method in turn until nobody of this part is left."""
+    """All programs in turn, each on the patients it suits, until nobody of this part is left."""
     compiled = settings.compiled
-    layouts = (compiled.explicit_rows, compiled.implicit_rows)
     # a call through ctypes leaves Python's lock free, so that parts run side by side
-    runs = [_LOOP(address) for address in (compiled.explicit_run, compiled.implicit_run)]
-    buffers = [_buffer(rows, settings) for rows in layouts]
+    run = _LOOP(compiled.run)
+    benches = [_bench(program, settings) for program in compiled.programs]
     left = part
     while left.size:
-        for method, (run, buffer) in enumerate(zip(runs, buffers, strict=True)):
-            queue = np.ascontiguousarray(left[batch.wholes[left, Whole.METHOD] == method])
+        _forget_faded(batch, settings, left)
+        for program, bench in zip(compiled.programs, benches, strict=True):
+            queue = np.ascontiguousarray(left[_suits(batch, compiled, program, left)])
             if queue.size:
-                arguments = _arguments(batch, queue, buffer, settings.max_steps)
+                arguments = _arguments(batch, bench, queue, settings.max_steps)
                 run(arguments.ctypes.data)
         wholes = batch.wholes[left]
         left = left[wholes[:, Whole.NEXT_STOP] < wholes[:, Whole.STOPS]]
 
 
-def _arguments(batch: _Batch, queue: Integers, buffer: Floats, max_steps: int) -> Integers:
+def _forget_faded(batch: _Batch, settings: _Settings, patients: Integers) -> None:
+    """Drugs of which no more is left than the error allowed in them are gone."""
+    fading = _fading(settings.compiled)
+    limits = settings.atol_factor * _limits()[fading]
+    state = batch.state
+    amounts = state[patients[:, None], fading]
+    faded = patients[(amounts <= limits).all(axis=1)]
+    state[faded[:, None], fading] = 0.0
+
+
+def _fading(compiled: Kernel) -> Integers:
+    """States without which the part goes on that is preferred to all others."""
+    return np.array(compiled.programs[0].part.absent, dtype=np.int64)
+
+
+@lru_cache(maxsize=1)
+def _limits() -> Floats:
+    return np.array([state.atol for state in model().states])
+
+
+def _suits(
+    batch: _Batch, compiled: Kernel, program: Program, patients: Integers
+) -> NDArray[np.bool_]:
+    """Patients whom this program is the first to suit: nothing is there that it leaves out."""
+    suits: NDArray[np.bool_] = batch.wholes[patients, Whole.METHOD] == program.method
+    suits &= batch.wholes[patients, Whole.NEXT_STOP] < batch.wholes[patients, Whole.STOPS]
+    for other in compiled.programs:
+        if other.method != program.method:
+            continue
+        lacks = np.array(other.part.absent, dtype=np.int64)
+        fits = ~(batch.state[patients[:, None], lacks] > 0.0).any(axis=1)
+        suits &= fits if other is program else ~fits
+        if other is program:
+            break
+    return suits
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A program with its buffer and its tables, for one thread."""
+
+    program: Program
+    buffer: Floats
+    absent: Integers
+    fading: Integers
+
+
+def _bench(program: Program, settings: _Settings) -> _Bench:
+    fading = _fading(settings.compiled)
+    needless = set(fading.tolist()) <= set(program.part.absent)
+    return _Bench(
+        program=program,
+        buffer=_buffer(program, settings),
+        absent=np.array(program.part.absent, dtype=np.int64),
+        fading=fading[:0] if needless else fading,
+    )
+
+
+def _arguments(batch: _Batch, bench: _Bench, queue: Integers, max_steps: int) -> Integers:
     """Addresses and sizes in the order in which the loop expects them."""
+    program = bench.program
     values = {
         "reals": batch.reals.ctypes.data,
         "wholes": batch.wholes.ctypes.data,
@@ -379,22 +438,33 @@ def _arguments(batch: _Batch, queue: Integers, buffer: Floats, max_steps: int) -
         "queue": queue.ctypes.data,
         "queue_length": queue.size,
         "stop_columns": batch.stops.shape[1],
-        "buffer": buffer.ctypes.data,
+        "buffer": bench.buffer.ctypes.data,
         "most_steps": max_steps,
+        "step": program.step,
+        "begin": program.begin,
+        "interpolate": program.interpolate,
+        "method": program.method,
+        "turns": program.turns,
+        "absent": bench.absent.ctypes.data,
+        "absent_count": bench.absent.size,
+        "fading": bench.fading.ctypes.data,
+        "fading_count": bench.fading.size,
+        "limits": _limits().ctypes.data,
     }
     return np.array([values[name] for name in ARGUMENTS], dtype=np.int64)
 
 
-def _buffer(rows: tsit5.Rows | rodas4.Rows, settings: _Settings) -> Floats:
+def _buffer(program: Program, settings: _Settings) -> Floats:
     """A buffer [row, lane] that starts on a multiple of 64 bytes, with the tolerances set."""
-    width = settings.compiled.width
-    raw = np.zeros(rows.count * width + 8)
+    compiled = settings.compiled
+    width, control = compiled.width, compiled.rows.control
+    raw = np.zeros(program.row_count * width + 8)
     skip = (-raw.ctypes.data % 64) // 8
-    buffer = raw[skip : skip + rows.count * width].reshape(rows.count, width)
-    buffer[rows.control + stepsize.RTOL] = settings.rtol
-    buffer[rows.control + stepsize.ATOL_FACTOR] = settings.atol_factor
-    buffer[rows.control + stepsize.EXTINCTION] = float(settings.extinction)
+    buffer = raw[skip : skip + program.row_count * width].reshape(program.row_count, width)
+    buffer[control + Control.RTOL] = settings.rtol
+    buffer[control + Control.ATOL_FACTOR] = settings.atol_factor
+    buffer[control + Control.EXTINCTION] = float(settings.extinction)
     # lanes without a patient step along in place
-    buffer[rows.control + stepsize.LIMIT] = _IDLE_LIMIT
-    buffer[rows.control + stepsize.WANT] = _FIRST_STEP
+    buffer[control + Control.LIMIT] = _IDLE_LIMIT
+    buffer[control + Control.WANT] = _FIRST_STEP
     return buffer

@@ -20,14 +20,14 @@ class Elimination:
     upper: dict[int, tuple[int, ...]]
 
 
-def plan_elimination(size: int, nonzero: Iterable[Entry]) -> Elimination:
+def plan_elimination(states: Iterable[int], nonzero: Iterable[Entry]) -> Elimination:
     """Pivots on the diagonal, the one with the fewest products first (Markowitz 1957).
 
     No pivoting by value: the matrices are ``1/(gamma h)`` on the diagonal minus a Jacobian, and the
     error control shortens a step whose solution is bad.
     """
-    entries = set(nonzero) | {(i, i) for i in range(size)}
-    left = set(range(size))
+    left = set(states)
+    entries = set(nonzero) | {(i, i) for i in left}
     order: list[int] = []
     lower: dict[int, tuple[int, ...]] = {}
     upper: dict[int, tuple[int, ...]] = {}

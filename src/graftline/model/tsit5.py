@@ -4,23 +4,25 @@ Source: Tsitouras C. Runge-Kutta pairs of order 5(4) satisfying only the first c
 assumption. Comput Math Appl 2011;62:770-5.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graftline.model.lanes import Code
+from graftline.model.layout import Control, Rows
 from graftline.model.stepsize import (
-    ACCEPTED,
-    CONTROL_ROWS,
+    Norm,
+    Verdict,
     choose_step,
+    corner,
     error_weights,
     extinguish,
     judge,
-    move_on,
+    take_over,
 )
+from graftline.model.symbolic import Part
 
 STAGES = 7
 STAGE_WEIGHTS = (
@@ -44,6 +46,7 @@ STAGE_WEIGHTS = (
         2.324710524099774,
     ),
 )
+NODES = (0.161, 0.327, 0.9, 0.9800255409045097, 1.0)
 ERROR_WEIGHTS = (
     -0.00178001105222577714,
     -0.0008164344596567469,
@@ -81,161 +84,129 @@ def interpolant() -> NDArray[np.float64]:
     return np.array(rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Where the rows of the explicit method's buffer lie."""
-
-    states: int
-    constants: int
-
-    @property
-    def now(self) -> int:
-        """State at the start of the step."""
-        return 0
-
-    @property
-    def next(self) -> int:
-        """State at the end of the step."""
-        return self.states
-
-    @property
-    def stage(self) -> int:
-        """State at which a stage is evaluated."""
-        return 2 * self.states
-
-    @property
-    def slopes(self) -> int:
-        """Rates of the seven stages."""
-        return 3 * self.states
-
-    @property
-    def fixed(self) -> int:
-        """What depends on the patient's parameters alone."""
-        return (3 + STAGES) * self.states
-
-    @property
-    def control(self) -> int:
-        """The control block of ``stepsize``."""
-        return self.fixed + self.constants
-
-    @property
-    def count(self) -> int:
-        """Number of rows."""
-        return self.control + CONTROL_ROWS
-
-    def slope(self, stage: int, state: int) -> int:
-        """Rate of one state at one stage."""
-        return self.slopes + stage * self.states + state
+_STIFF_BEYOND = 1.6
+STIFF_STEPS = 4
 
 
-_STIFF_BEYOND = 2.6
-STIFF_STEPS = 4.0
+def _stage(rows: Rows) -> int:
+    """State at which a stage is evaluated."""
+    return rows.own
 
 
-def begin_code(width: int, rows: Rows) -> str:
+def _slope(rows: Rows, stage: int) -> int:
+    """Rates of one stage, and how far from its corners it is."""
+    return rows.own + rows.states + stage * rows.slope
+
+
+def row_count(rows: Rows) -> int:
+    """Number of rows of the explicit method's buffer."""
+    return _slope(rows, STAGES)
+
+
+def begin_code(width: int, rows: Rows, part: Part) -> str:
     """Function ``explicit_begin``: take over accepted states, then evaluate the first slope."""
     code = Code(width)
-    _commit(code, rows)
-    now, slopes, fixed = (code.row("%b", r) for r in (rows.now, rows.slopes, rows.fixed))
-    code.call("rates", now, fixed, slopes)
-    code.store(code.constant(0.0), "%b", rows.control + ACCEPTED)
-    return code.function("explicit_begin", ["b"])
+    _commit(code, rows, part)
+    now, slope, fixed = (code.row("%b", r) for r in (rows.now, _slope(rows, 0), rows.fixed))
+    code.call(f"rates_{part.name}", now, fixed, slope)
+    code.store(code.constant(0.0), "%b", rows.control + Control.ACCEPTED)
+    return code.function(f"explicit_begin_{part.name}", ["b"])
 
 
-def _commit(code: Code, rows: Rows) -> None:
-    accepted = move_on(code, rows.control)
-    last = rows.slopes + (STAGES - 1) * rows.states
-    for target, source in ((rows.now, rows.next), (rows.slopes, last)):
-        for i in range(rows.states):
-            new, old = code.load("%b", source + i), code.load("%b", target + i)
-            code.store(code.choose(accepted, new, old), "%b", target + i)
+def _commit(code: Code, rows: Rows, part: Part) -> None:
+    first, last = _slope(rows, 0), _slope(rows, STAGES - 1)
+    corners = range(rows.states, rows.states + len(part.kinks))
+    pairs = [(rows.now + i, rows.next + i) for i in part.rates]
+    pairs += [(first + i, last + i) for i in (*part.rates, *corners) if i not in part.decays]
+    take_over(code, rows, pairs)
 
 
 def step_code(
-    width: int,
-    rows: Rows,
-    read: frozenset[int],
-    atol: Sequence[float],
-    clones: Sequence[tuple[int, float]],
+    width: int, rows: Rows, part: Part, norm: Norm, decay_rates: Mapping[int, int]
 ) -> str:
     """Function ``explicit_step``: one attempted step of every lane; returns who needs attention.
 
-    Parameters
-    ----------
-    read : states that some rate depends on; the others need no stage values.
-    atol : absolute error per state; 0 keeps a state out of the error norm.
-    clones : states that can become extinct, and their value at one cell.
+    ``decay_rates`` gives the row of the rate of each state that does nothing but decay. Such a
+    state is followed exactly, so that it neither errs nor steers the step.
     """
     code = Code(width)
-    _commit(code, rows)
-    step = choose_step(code, rows.control)
+    _commit(code, rows, part)
+    step = choose_step(code, rows)
     fixed = code.row("%b", rows.fixed)
+    exponents = {
+        i: code.mul(code.load("%b", row), step)
+        for i, row in decay_rates.items()
+        if i in part.decays
+    }
     for number, weights in enumerate(STAGE_WEIGHTS, start=1):
         last = number == STAGES - 1
-        target = rows.next if last else rows.stage
+        target = rows.next if last else _stage(rows)
         scaled = [code.mul(step, code.constant(weight)) for weight in weights]
-        for i in range(rows.states):
-            if last or i in read:
-                slopes = [code.load("%b", rows.slope(j, i)) for j in range(number)]
+        for i in part.rates:
+            if i in part.decays and not last:
+                left = code.exp(code.mul(exponents[i], code.constant(NODES[number - 1])))
+                left = code.mul(code.load("%b", rows.now + i), left)
+                code.store(left, "%b", target + i)
+                if NODES[number - 1] == 1.0:
+                    code.store(left, "%b", rows.next + i)
+            elif i not in part.decays and (last or i in part.read):
+                slopes = [code.load("%b", _slope(rows, j) + i) for j in range(number)]
                 start = code.load("%b", rows.now + i)
                 value = code.combine(start, list(zip(scaled, slopes, strict=True)))
                 code.store(code.clipped(value) if last else value, "%b", target + i)
-        code.call("rates", code.row("%b", target), fixed, code.row("%b", rows.slope(number, 0)))
-    error, turn = _measure(code, rows, atol, read, step)
-    gone = extinguish(code, rows.now, rows.next, rows.control, clones)
-    asks = code.as_number(judge(code, rows.control, error, 5, turn, STIFF_STEPS))
+        rates = f"rates_{part.name}"
+        code.call(rates, code.row("%b", target), fixed, code.row("%b", _slope(rows, number)))
+    error, turn = _measure(code, rows, part, norm, step)
+    gone = extinguish(code, rows, norm.clones)
+    ends = [_slope(rows, stage) + rows.states for stage in (0, STAGES - 1)]
+    passed = corner(code, ends, len(part.kinks))
+    asks = code.as_number(judge(code, rows, Verdict(error, 5, passed, turn, STIFF_STEPS)))
     # last: the optimiser would move the error's sums behind this branch, but not their loads
-    last_slope = code.row("%b", rows.slope(STAGES - 1, 0))
-    code.call_where(gone, "rates", code.row("%b", rows.next), fixed, last_slope)
-    return code.function("explicit_step", ["b"], result=asks)
+    last_slope = code.row("%b", _slope(rows, STAGES - 1))
+    code.call_where(gone, rates, code.row("%b", rows.next), fixed, last_slope)
+    return code.function(f"explicit_step_{part.name}", ["b"], result=asks)
 
 
-def _measure(
-    code: Code, rows: Rows, atol: Sequence[float], read: frozenset[int], step: str
-) -> tuple[str, str]:
+def _measure(code: Code, rows: Rows, part: Part, norm: Norm, step: str) -> tuple[str, str]:
     """Mean square error, and where the step is at the edge of stability.
 
     The last two slopes are taken at two states at the same time, so that their difference shows the
     fastest rate (Shampine 1977).
     """
-    weights = error_weights(code, rows.now, rows.next, rows.control, atol)
+    states = [i for i in part.rates if i not in part.decays]
     scaled = [code.mul(step, code.constant(weight)) for weight in ERROR_WEIGHTS]
     zero = code.constant(0.0)
     error, change, distance = zero, zero, zero
-    for i, weight in weights:
-        k = [code.load("%b", rows.slope(j, i)) for j in range(STAGES)]
+    for i, weight in error_weights(code, rows, norm, states):
+        k = [code.load("%b", _slope(rows, j) + i) for j in range(STAGES)]
         miss = code.mul(code.combine(zero, list(zip(scaled, k, strict=True))), weight)
         error = code.add(code.mul(miss, miss), error)
-        if i in read:
+        if i in part.read:
             dk = code.mul(code.sub(k[6], k[5]), weight)
-            dy = code.sub(code.load("%b", rows.next + i), code.load("%b", rows.stage + i))
+            dy = code.sub(code.load("%b", rows.next + i), code.load("%b", _stage(rows) + i))
             dy = code.mul(dy, weight)
             change = code.add(code.mul(dk, dk), change)
             distance = code.add(code.mul(dy, dy), distance)
-    error = code.mul(error, code.constant(1.0 / sum(value > 0.0 for value in atol)))
+    error = code.mul(error, code.constant(1.0 / norm.counted))
     edge = code.mul(distance, code.constant(_STIFF_BEYOND**2))
     return error, code.above(code.mul(code.mul(step, step), change), edge)
 
 
-def interpolation(rows: Rows) -> Any:
-    """For ``loop``: code of one state at a fraction of the step, from its slopes."""
+def interpolation(body: Any, rows: Rows, place: tuple[Any, Any]) -> Any:
+    """Code of one state at a fraction of the step, from its slopes.
 
-    def prepare(body: Any, place: tuple[Any, Any]) -> Any:
-        b = body.builder
-        fraction, step = place
-        weights = []
-        for coefficients in interpolant():
-            value = body.real(coefficients[-1])
-            for coefficient in coefficients[-2::-1]:
-                value = b.fadd(b.fmul(value, fraction), body.real(coefficient))
-            weights.append(b.fmul(b.fmul(value, fraction), step))
+    ``place`` is the fraction and the step; what comes back takes a function that loads a row.
+    """
+    fraction, step = place
+    weights = []
+    for coefficients in interpolant():
+        value = body.horner(fraction, [float(coefficient) for coefficient in coefficients])
+        weights.append(body.product(body.product(value, fraction), step))
 
-        def value_of(load: Any) -> Any:
-            value = load(rows.now)
-            for stage, weight in enumerate(weights):
-                value = b.fadd(value, b.fmul(weight, load(rows.slope(stage, 0))))
-            return value
+    def value_of(load: Any) -> Any:
+        value = load(rows.now)
+        for stage, weight in enumerate(weights):
+            value = body.fused(weight, load(_slope(rows, stage)), value)
+        return value
 
-        return value_of
-
-    return prepare
+    return value_of
