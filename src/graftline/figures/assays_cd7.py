@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 from matplotlib.figure import Figure
 
+from graftline.assays.cd7_locus.atac import Floats
 from graftline.assays.cd7_locus.gene import CD7, Region, promoter
-from graftline.assays.tcr.spectrum import Floats
 from graftline.figures.theme import (
     BLACK,
     CYCLE,
@@ -73,4 +73,26 @@ def draw_cluster_shares(shares: pl.DataFrame, *, times: Sequence[str]) -> Figure
         axes.set_ylabel("Share of the sample's cells")
         axes.set_ylim(bottom=0)
         figure.legend(loc="outside right upper", title="Cluster")
+    return figure
+
+
+def draw_expression(clusters: pl.DataFrame, *, gene: str = "CD7") -> Figure:
+    """Percent of cells with the gene, and its mean, for every cluster; lowest mean at the bottom.
+
+    Parameters
+    ----------
+    clusters : DataFrame [cluster, cells, detected_percent, mean]
+        From `expression_by_cluster`.
+    """
+    names = [f"{name} (n = {n:,})" for name, n in clusters.select("cluster", "cells").rows()]
+    places = list(range(clusters.height, 0, -1))
+    with themed():
+        figure = new_figure(DOUBLE_COLUMN * 0.8, 0.9 + 0.24 * clusters.height)
+        left, right = figure.subplots(1, 2, sharey=True)
+        left.barh(places, clusters["detected_percent"].to_list(), 0.7, color=SKY)
+        right.barh(places, clusters["mean"].to_list(), 0.7, color=ORANGE)
+        left.set_yticks(places, names)
+        left.set_xlim(0, 100)
+        left.set_xlabel(f"Cells with {gene} (%)")
+        right.set_xlabel(f"Mean {gene}")
     return figure

@@ -21,11 +21,18 @@ _SCHEMA = {
 }
 
 
-def read_variants(path: str | Path, *, sample: str, region: Region = CD7) -> pl.DataFrame:
+def read_variants(
+    path: str | Path, *, sample: str | None = None, region: Region = CD7
+) -> pl.DataFrame:
     """Variants of one sample of a VCF inside a region, one row per alternative allele.
 
     ``alternative_reads`` and ``depth`` (sum over all alleles) are taken from AD, not from AF or DP:
     callers estimate AF by models and count DP before filters. Null where the record has no AD.
+
+    Parameters
+    ----------
+    sample : str, optional
+        Needed where the file holds several.
 
     Returns
     -------
@@ -44,9 +51,9 @@ def read_variants(path: str | Path, *, sample: str, region: Region = CD7) -> pl.
     quiet = pysam.set_verbosity(0)
     try:
         with pysam.VariantFile(str(path)) as variants:
-            chromosome = _check(path, variants, sample, region)
+            chromosome, name = _check(path, variants, sample, region)
             records = _overlapping(path, variants, chromosome, region)
-            rows = [row for record in records for row in _alleles(record, sample)]
+            rows = [row for record in records for row in _alleles(record, name)]
     except (OSError, ValueError) as fault:
         remedy = "copy or call the file again"
         expected = f"a VCF or BCF file ({fault})"
@@ -57,20 +64,29 @@ def read_variants(path: str | Path, *, sample: str, region: Region = CD7) -> pl.
     return table.sort("position", "reference", "alternative")
 
 
-def _check(path: Path, variants: Any, sample: str, region: Region) -> str:
+def _check(path: Path, variants: Any, sample: str | None, region: Region) -> tuple[str, str]:
     names = list(variants.header.samples)
     problems = []
-    if sample not in names:
+    chosen = names[0] if sample is None and len(names) == 1 else sample
+    if chosen is None or chosen not in names:
         found = ", ".join(names) or "none"
         remedy = "name one of the samples of the file"
-        problems.append(Problem(path.name, f"a sample {sample!r}", remedy, found=found))
+        expected = "one sample, or its name" if sample is None else f"a sample {sample!r}"
+        problems.append(Problem(path.name, expected, remedy, found=found))
     chromosome = chromosome_name(region.chromosome, list(variants.header.contigs))
     if chromosome is None:
         remedy = "use a VCF called against GRCh38, with its contigs in the header"
         problems.append(Problem(path.name, f"a contig {region.chromosome}", remedy))
-    if problems or chromosome is None:
+    else:
+        length = variants.header.contigs[chromosome].length
+        if length is not None and length < region.end:
+            remedy = "use a VCF called against GRCh38 (chr17 has 83,257,441 bases there)"
+            expected = f"{chromosome} up to base {region.end}"
+            found = f"{length} bases"
+            problems.append(Problem(path.name, expected, remedy, found=found))
+    if problems or chromosome is None or chosen is None:
         raise InputError(problems)
-    return chromosome
+    return chromosome, chosen
 
 
 def _overlapping(path: Path, variants: Any, chromosome: str, region: Region) -> Iterable[Any]:
