@@ -414,12 +414,12 @@ def flowjo_table(counts: pl.DataFrame) -> ReportTable:
         share = (
             ""
             if difference is None or not row["flowjo_events"]
-            else f"{100 * difference / row['flowjo_events']:+.2f}".replace("-", MINUS)
+            else _signed(100 * difference / row["flowjo_events"], digits=2)
         )
         cells = (
             name,
             *("" if row[c] is None else f"{row[c]:,}" for c in ("flowjo_events", "events")),
-            "" if difference is None else f"{difference:+,}".replace("-", MINUS),
+            "" if difference is None else _signed(difference),
             share,
         )
         rows.append(TableRow(cells, row["sample"]))
@@ -437,6 +437,10 @@ def flowjo_table(counts: pl.DataFrame) -> ReportTable:
     return ReportTable(
         "flow-flowjo", "Counts stored by FlowJo", columns, tuple(rows), counts, (note,)
     )
+
+
+def _signed(value: float, *, digits: int = 0) -> str:
+    return "0" if value == 0 else f"{value:+,.{digits}f}".replace("-", MINUS)
 
 
 def gating_ml_table(counts: pl.DataFrame) -> ReportTable:

@@ -15,6 +15,7 @@ from graftline.assays.extras import load_extra
 from graftline.assays.flow.scales import Floats, negative_rate
 from graftline.problems import InputError, Problem, Severity
 
+_COMPARE = "compare its gates, channels and matrices with those of the FCS files, or save it again"
 _COUNTS = {"sample": pl.String, "gate": pl.String, "events": pl.Int64}
 
 
@@ -123,7 +124,8 @@ def recompute_flowjo_counts(path: str | Path, fcs: Sequence[str | Path]) -> pl.D
     """
     stored = read_flowjo_counts(path)
     path = Path(path)
-    flowkit = load_extra("flowkit", extra="flowjo", purpose="Gating by FlowJo workspaces")
+    purpose = "Gating by FlowJo workspaces (the counts stored in one are shown without FCS files)"
+    flowkit = load_extra("flowkit", extra="flowjo", purpose=purpose)
     asked = set(stored["sample"])
     files = [str(file) for file in fcs if Path(file).name in asked]
     rows: list[tuple[str, str, int]] = []
@@ -189,13 +191,12 @@ def _foreign_faults(path: Path, expected: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except (OSError, ValueError, KeyError, TypeError, AttributeError, LookupError) as fault:
-        said = f"{expected} ({type(fault).__name__}: {fault})"
-        raise InputError([_fault(path, said)]) from None
+        raise InputError([_fault(path, f"{expected} ({fault})", _COMPARE)]) from None
     except Exception as fault:
         # FlowKit and FlowIO have exceptions of their own, which exist only where they are.
         if type(fault).__module__.split(".")[0] not in ("flowkit", "flowio", "lxml"):
             raise
-        raise InputError([_fault(path, f"{expected} ({fault})")]) from None
+        raise InputError([_fault(path, f"{expected} ({fault})", _COMPARE)]) from None
 
 
 def _reported(sample: str, report: Any) -> list[tuple[str, str, int]]:  # Any: a pandas frame
@@ -237,5 +238,5 @@ def count_gating_ml(path: str | Path, fcs: str | Path) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=_COUNTS, orient="row")
 
 
-def _fault(path: Path, expected: str) -> Problem:
-    return Problem(path.name, expected, "save it again", severity=Severity.UNREADABLE)
+def _fault(path: Path, expected: str, remedy: str = "save it again") -> Problem:
+    return Problem(path.name, expected, remedy, severity=Severity.UNREADABLE)
