@@ -49,6 +49,7 @@ class Kernel:
     engine: Any
 
 
+@lru_cache(maxsize=1)
 def best_width() -> int:
     """Lanes per register on this processor: 8 (AVX-512), 4 (AVX2) or 2."""
     features = llvm.get_host_cpu_features()

@@ -116,6 +116,7 @@ def integrate(
     *,
     doses: Doses | None = None,
     pace: Pace | None = None,
+    constants: Floats | None = None,
     rtol: float = 1e-6,
     atol_factor: float = 1.0,
     extinction: bool = True,
@@ -144,6 +145,8 @@ def integrate(
         state before it.
     pace : Pace, optional
         From the integration that this one continues.
+    constants : array [patient, constant], optional
+        ``fixed_values(parameters)`` where the caller has kept it; it must be finite.
     atol_factor : float
         Multiplies the absolute errors of ``parameters.toml``.
     extinction : bool
@@ -170,7 +173,7 @@ def integrate(
     start = np.ascontiguousarray(start, dtype=np.float64)
     stops = np.ascontiguousarray(stops, dtype=np.float64)
     counts = _stop_counts(states, parameters, start, stops)
-    batch = _batch(states, parameters, start, stops, counts, doses, pace)
+    batch = _batch(states, parameters, start, stops, counts, doses, pace, constants)
     left = np.flatnonzero(batch.wholes[:, Whole.NEXT_STOP] < counts)
     if left.size:
         settings = _Settings(kernel(width), rtol, atol_factor, extinction, max_steps)
@@ -258,13 +261,12 @@ def _batch(
     counts: Integers,
     doses: Doses | None,
     pace: Pace | None,
+    constants: Floats | None,
 ) -> _Batch:
     n, size = states.shape
     order, first = _dose_order(doses, n, size)
-    status = _input_status(states, parameters, start, doses)
+    status = _input_status(states, parameters if constants is None else None, start, doses)
     bad = status != Status.OK
-    # a failed patient's numbers must not travel on: nothing is computed from them
-    safe = np.where(bad[:, None], np.nan_to_num(np.maximum(states, 0.0), posinf=0.0), states)
     step = np.full(n, _FIRST_STEP) if pace is None else pace.step
     wholes = np.zeros((n, len(Whole)), dtype=np.int64)
     wholes[:, Whole.STOPS] = counts
@@ -273,9 +275,18 @@ def _batch(
     wholes[:, Whole.METHOD] = 0 if pace is None else pace.stiff
     wholes[:, Whole.STATUS] = status
     found = np.empty((n, stops.shape[1], size))
-    found[bad] = safe[bad][:, None, :]
+    fixed = fixed_values(parameters) if constants is None else constants
+    reals = np.empty((n, Real.STATE + size + fixed.shape[1]))
+    reals[:, Real.DAY], reals[:, Real.WANT] = start, step
+    state = reals[:, Real.STATE : Real.STATE + size]
+    state[:] = states
+    reals[:, Real.STATE + size :] = fixed
+    if bad.any():
+        # a failed patient's numbers must not travel on: nothing is computed from them
+        state[bad] = np.nan_to_num(np.maximum(states[bad], 0.0), posinf=0.0)
+        found[bad] = state[bad][:, None, :]
     return _Batch(
-        reals=np.ascontiguousarray(np.column_stack([start, step, safe, fixed_values(parameters)])),
+        reals=reals,
         wholes=wholes,
         stops=stops,
         found=found,
@@ -293,10 +304,11 @@ def _column(doses: Doses | None, order: Integers, name: Literal["day", "amount"]
 
 
 def _input_status(
-    states: Floats, parameters: Floats, start: Floats, doses: Doses | None
+    states: Floats, parameters: Floats | None, start: Floats, doses: Doses | None
 ) -> Integers:
-    finite = np.isfinite(states).all(axis=1) & np.isfinite(parameters).all(axis=1)
-    finite &= np.isfinite(start)
+    finite = np.isfinite(states).all(axis=1) & np.isfinite(start)
+    if parameters is not None:
+        finite &= np.isfinite(parameters).all(axis=1)
     if doses is not None:
         wrong = ~(np.isfinite(doses.day) & np.isfinite(doses.amount))
         finite[doses.patient[wrong]] = False

@@ -4,12 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graftline.model import observe
+from graftline.model.compile import fixed_values
 from graftline.model.events import draw_small_clones
 from graftline.model.parameters import column, model, state_column
 from graftline.model.solver import Doses, Pace, integrate
 from graftline.simulate.hazards import crossing_day, growth_crossing_day
 from graftline.simulate.streams import uniforms
-from graftline.simulate.ward import Case, Ledger, Ward
+from graftline.simulate.ward import Case, Ledger, Ward, switched_columns
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -52,6 +53,7 @@ def carry(
         np.full((rows.size, 1), float(day)),
         doses=doses,
         pace=Pace(ward.step[rows], ward.stiff[rows]),
+        constants=_constants(ward, rows),
         threads=threads,
     )
     after = _small_clones(case, rows, before, result.final, parameters, day - start, day)
@@ -68,6 +70,18 @@ def carry(
     _onset_of_gvhd(case, ward, rows, before, after, start, day)
     _deaths(case, ward, rows, before, after, start, day)
     _infections(case, ward, ledger, rows, before, after, start, day)
+
+
+def _constants(ward: Ward, rows: Integers) -> Floats:
+    """What the equations need of the parameters; computed anew only where treatment has changed."""
+    now = ward.parameters[np.ix_(rows, switched_columns())]
+    changed = (now != ward.switched[rows]).any(axis=1)
+    if changed.any():
+        who = rows[changed]
+        ward.constants[who] = fixed_values(ward.parameters[who])
+        ward.switched[who] = now[changed]
+    kept: Floats = ward.constants[rows]
+    return kept
 
 
 def _small_clones(

@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graftline.model.parameters import starting_states
+from graftline.model.compile import fixed_values
+from graftline.model.parameters import model, starting_states
 from graftline.simulate.cohort import Cohort
 from graftline.simulate.hazards import Fates, draw_fates
 from graftline.simulate.signs import Thresholds, draw_thresholds
@@ -26,11 +28,15 @@ class Ward:
     """Everything that changes while patients are treated; arrays with one entry per patient.
 
     Days are days from CAR-T, NaN where something has not happened. The clinic changes the arrays in
-    place: a chunk is many megabytes, and each day touches few patients.
+    place: a chunk is many megabytes, and each day touches few patients. Of the parameters it
+    changes only ``switched_columns``; ``constants`` is what follows from the parameters as they
+    were when those columns were ``switched``.
     """
 
     states: Floats
     parameters: Floats
+    constants: Floats
+    switched: Floats
     day: Floats
     step: Floats
     stiff: Integers
@@ -108,6 +114,13 @@ class Ledger:
         return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
+@lru_cache(maxsize=1)
+def switched_columns() -> Integers:
+    """Columns of the parameters that change while a patient is treated."""
+    roles = [parameter.role in ("treatment", "patient") for parameter in model().parameters]
+    return np.flatnonzero(roles)
+
+
 def admit(cohort: Cohort, end_day: Floats) -> Ward:
     """Patients before lymphodepletion.
 
@@ -122,6 +135,8 @@ def admit(cohort: Cohort, end_day: Floats) -> Ward:
     return Ward(
         states=starting_states(cohort.parameters, cohort.leukaemia_1e9),
         parameters=cohort.parameters.copy(),
+        constants=fixed_values(cohort.parameters),
+        switched=cohort.parameters[:, switched_columns()],
         day=np.full(n, FIRST_DAY),
         step=np.full(n, 0.05),
         stiff=np.zeros(n, dtype=np.int64),
