@@ -1,6 +1,6 @@
 """Every criterion of a trial at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -93,6 +93,12 @@ def assess_trial(trial: Trial) -> Assessments:
     known = Assessed(empty_results(), _details(first))
     decided = [module.assess(trial, known) for module in _DECISIONS]
     return _named(gather([*first, *decided], trial))
+
+
+def assess_by(criteria: Sequence[ModuleType], trial: Trial) -> Assessments:
+    """Run some criteria over a trial, none of which reads the answers of others."""
+    trial = with_coded_patients(trial)
+    return _named(gather([criterion.assess(trial) for criterion in criteria], trial))
 
 
 def gather(assessed: list[Assessed], trial: Trial) -> Assessments:

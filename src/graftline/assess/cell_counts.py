@@ -5,7 +5,7 @@ from typing import Literal
 import polars as pl
 
 from graftline.assess.quantified import is_below
-from graftline.assess.sorted_rows import is_first_row
+from graftline.assess.sorted_rows import is_first_row, one_row_each
 
 DAILY_SCHEMA: dict[str, type[pl.DataType]] = {
     "patient": pl.String,
@@ -32,6 +32,9 @@ def with_calculated_anc(
     -------
     DataFrame with the rows and columns of ``labs`` and a Boolean ``calculated``.
     """
+    uncalculated = labs.with_columns(calculated=pl.lit(value=False))
+    if labs.filter(pl.col("analyte") == "wbc").height == 0:
+        return uncalculated
     share = (
         labs.select("patient", "day", "value", "analyte")
         .filter(pl.col("analyte") == "neutrophil_percent")
@@ -60,8 +63,7 @@ def with_calculated_anc(
         upper_normal=pl.lit(None, dtype=pl.Float64),
         lloq=pl.lit(None, dtype=pl.Float64),
     ).drop_nulls("value")
-    labs = labs.with_columns(calculated=pl.lit(value=False))
-    return pl.concat([labs, rows.select(labs.columns)])
+    return pl.concat([uncalculated, rows.select(uncalculated.columns)])
 
 
 def worst_of_day(
@@ -75,11 +77,17 @@ def worst_of_day(
     """
     # of two equal values the limit is the worse one: "<0.1" is below 0.1, ">2000" above 2000
     limit = pl.when(pl.col("quantification") == ("below" if worst == "lowest" else "above")).then(0)
-    return (
+    measured = (
         labs.select("patient", "day", "value", "quantification", "analyte")
         .filter((pl.col("analyte") == analyte) & pl.col("value").is_not_null())
         .drop_nulls(["day", "patient"])
-        .with_columns(day=pl.col("day").floor(), limit=limit.otherwise(1))
+        .with_columns(day=pl.col("day").floor())
+        .select(*DAILY_SCHEMA)
+    )
+    if one_row_each(measured, "patient", "day"):
+        return measured
+    return (
+        measured.with_columns(limit=limit.otherwise(1))
         .sort(
             ["patient", "day", "value", "limit"],
             descending=[False, False, worst == "highest", False],

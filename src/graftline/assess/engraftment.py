@@ -6,7 +6,13 @@ import polars as pl
 
 from graftline.assess.after_hspc import adjudicated_after_hspc, graft_followup
 from graftline.assess.answers import answer_everybody, join_flags
-from graftline.assess.cell_counts import with_calculated_anc, worst_of_day
+from graftline.assess.cell_counts import with_calculated_anc
+from graftline.assess.counts_after_hspc import (
+    ANALYTES_OF_ANC,
+    hemoglobin_after_hspc,
+    neutrophils_after_hspc,
+    platelets_after_hspc,
+)
 from graftline.assess.donor_share import graft_donor_tests
 from graftline.assess.printed import printed_criteria
 from graftline.assess.quantified import is_at_least, is_below
@@ -16,7 +22,7 @@ from graftline.rules import Read, Rule
 from graftline.trial import Trial
 
 _PRINTED = printed_criteria("engraftment")
-_ANC = Read("labs", "analyte", ("anc", "wbc", "neutrophil_percent"), (0, None))
+_ANC = Read("labs", "analyte", ANALYTES_OF_ANC, (0, None))
 _MYELOID = ("cd33", "cd15")
 
 RULES: tuple[Rule, ...] = tuple(
@@ -46,84 +52,6 @@ RULES: tuple[Rule, ...] = tuple(
         "donor_engraftment": (_ANC, Read("chimerism", "lineage", (*_MYELOID, "unsorted"))),
     }.items()
 )
-
-
-def counts_after_hspc(labs: pl.DataFrame, grafts: pl.DataFrame, analyte: str) -> pl.DataFrame:
-    """Lowest count of every measured day from the day of HSPC to the next graft.
-
-    Parameters
-    ----------
-    labs : DataFrame, the ``labs`` table (for ANC with the calculated rows)
-    grafts : DataFrame [patient, hsct_day, second_graft]
-    analyte : str
-
-    Returns
-    -------
-    DataFrame [patient, day, value, quantification]; ``day`` whole, from HSPC
-    """
-    return (
-        worst_of_day(labs, analyte, worst="lowest")
-        .join(
-            grafts.select("patient", "hsct_day", "second_graft"),
-            on="patient",
-            how="inner",
-            validate="m:1",
-            maintain_order="left",
-        )
-        .with_columns(day=pl.col("day") - pl.col("hsct_day").floor())
-        .filter(
-            (pl.col("day") >= 0) & (pl.col("day") < pl.col("second_graft")).fill_null(value=True)
-        )
-        .select("patient", "day", "value", "quantification")
-        .sort("patient", "day")
-    )
-
-
-def without_transfusion(
-    days: pl.DataFrame,
-    transfusions: pl.DataFrame,
-    grafts: pl.DataFrame,
-    product: str,
-    *,
-    free_days: float = 7,
-) -> pl.DataFrame:
-    """Mark the measured days on which the last transfusion is at least ``free_days`` ago.
-
-    Parameters
-    ----------
-    days : DataFrame [patient, day]; from HSPC
-    transfusions : DataFrame, the ``transfusions`` table; days from CAR-T
-    grafts : DataFrame [patient, hsct_day]
-    product : {"platelets", "red_cells"}
-    free_days : float
-        Last transfusion on day t: first free day t + ``free_days``.
-
-    Returns
-    -------
-    DataFrame : ``days`` with Boolean ``free`` and ``transfused`` (day of the last one, or null)
-    """
-    given = (
-        transfusions.filter(pl.col("product") == product)
-        .join(grafts.select("patient", "hsct_day"), on="patient", how="inner", validate="m:1")
-        .select("patient", transfused=pl.col("day").floor() - pl.col("hsct_day").floor())
-        .drop_nulls()
-        .sort("transfused")
-    )
-    return (
-        days.sort("patient", "day")
-        .join_asof(
-            given,
-            left_on="day",
-            right_on="transfused",
-            by="patient",
-            strategy="backward",
-            check_sortedness=False,
-        )
-        .with_columns(
-            free=(pl.col("day") - pl.col("transfused") >= free_days).fill_null(value=True)
-        )
-        .sort("patient", "day")
-    )
 
 
 def time_to_recovery(
@@ -288,23 +216,6 @@ def recovery_answers(
     )
 
 
-def neutrophil_days(
-    labs: pl.DataFrame, grafts: pl.DataFrame, *, threshold_1e9_per_l: float = 0.5
-) -> pl.DataFrame:
-    """Measured ANC days after HSPC and whether they had recovered or were low.
-
-    ANC that was not reported is calculated from white cells and differential.
-
-    Returns
-    -------
-    DataFrame [patient, day, value, quantification, recovered, low]
-    """
-    needed = labs.filter(pl.col("analyte").is_in(list(_ANC.values)))
-    return counts_after_hspc(with_calculated_anc(needed), grafts, "anc").with_columns(
-        recovered=is_at_least(threshold_1e9_per_l), low=is_below(threshold_1e9_per_l)
-    )
-
-
 def with_recovery(days: pl.DataFrame, *, threshold: float, free_days: float = 7) -> pl.DataFrame:
     """Mark on which measured days a transfusion-dependent count had recovered or was low.
 
@@ -401,7 +312,7 @@ def assess(trial: Trial) -> Assessed:
     grafts = graft_followup(trial)
     gap = trial.protocol.definitions.engraftment_max_gap_days
     neutrophils = recovery_answers(
-        neutrophil_days(trial["labs"], grafts),
+        neutrophils_after_hspc(trial),
         grafts,
         horizon_days=trial.protocol.definitions.graft_failure_day,
         max_gap_days=gap,
@@ -451,14 +362,8 @@ def _independence(
     trial: Trial, grafts: pl.DataFrame, rules: Sequence[str], max_gap_days: float
 ) -> Iterator[pl.DataFrame]:
     """Answers of rules on one count, whose days are looked up once."""
-    shared = _PRINTED[rules[0]]
-    days = without_transfusion(
-        counts_after_hspc(trial["labs"], grafts, shared["analyte"]),
-        trial["transfusions"],
-        grafts,
-        shared["product"],
-        free_days=shared["transfusion_free_days"],
-    )
+    counted = _PRINTED[rules[0]]["analyte"]
+    days = (platelets_after_hspc if counted == "platelets" else hemoglobin_after_hspc)(trial)
     for rule in rules:
         printed = _PRINTED[rule]
         answers = recovery_answers(

@@ -6,12 +6,13 @@ from graftline.assess.adjudicated import adjudicated_events
 from graftline.assess.after_hspc import adjudicated_after_hspc, graft_followup
 from graftline.assess.answers import answer_everybody, join_flags
 from graftline.assess.chimerism import autologous_answers, tests_with_relapse
-from graftline.assess.donor_share import graft_donor_tests
-from graftline.assess.engraftment import (
-    counts_after_hspc,
-    neutrophil_days,
-    recovery_answers,
+from graftline.assess.counts_after_hspc import (
+    hemoglobin_after_hspc,
+    neutrophils_after_hspc,
+    platelets_after_hspc,
 )
+from graftline.assess.donor_share import graft_donor_tests
+from graftline.assess.engraftment import recovery_answers
 from graftline.assess.poor_graft import line_is_low, low_spells, poor_graft_function
 from graftline.assess.printed import printed_criteria
 from graftline.assess.results import Assessed, as_results, combine_results
@@ -66,7 +67,7 @@ def pancytopenic_at(
     DataFrame [patient, pancytopenic]; null where a line is unknown and none is known not to be low
     """
     near = (
-        checks.join(lines, on="patient", how="left", validate="1:m")
+        lines.join(checks, on="patient", how="inner", validate="m:1")
         .with_columns(apart=(pl.col("day") - pl.col("check_day")).abs())
         .filter(pl.col("apart") <= within_days)
         .sort("patient", "line", "apart", "day")
@@ -278,7 +279,7 @@ def assess(trial: Trial) -> Assessed:
         trial, graft_donor_tests(trial, grafts).filter(~pl.col("before_hspc")), grafts
     )
     relapse = _first_relapse(trial, grafts)
-    days = _before_relapse(neutrophil_days(trial["labs"], grafts), relapse)
+    days = _before_relapse(neutrophils_after_hspc(trial), relapse)
     neutrophils = recovery_answers(
         days,
         grafts,
@@ -287,9 +288,7 @@ def assess(trial: Trial) -> Assessed:
         sustained=settled.engraftment_sustained,
     )
     printed = _PRINTED["primary"]
-    support = _lines(
-        trial, grafts, printed["platelets_below"], printed["hemoglobin_below"], relapse
-    )
+    support = _lines(trial, printed["platelets_below"], printed["hemoglobin_below"], relapse)
     pancytopenia = pancytopenic_at(
         support, grafts.select("patient", "check_day"), within_days=printed["within_days"]
     )
@@ -330,6 +329,8 @@ def _first_relapse(trial: Trial, grafts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _before_relapse(days: pl.DataFrame, relapse: pl.DataFrame) -> pl.DataFrame:
+    if relapse.height == 0:
+        return days
     return (
         days.join(relapse, on="patient", how="left", validate="m:1")
         .filter((pl.col("day") < pl.col("relapse")).fill_null(value=True) | (pl.col("relapse") < 0))
@@ -338,24 +339,15 @@ def _before_relapse(days: pl.DataFrame, relapse: pl.DataFrame) -> pl.DataFrame:
 
 
 def _lines(
-    trial: Trial,
-    grafts: pl.DataFrame,
-    platelets_below: float,
-    hemoglobin_below: float,
-    relapse: pl.DataFrame,
+    trial: Trial, platelets_below: float, hemoglobin_below: float, relapse: pl.DataFrame
 ) -> pl.DataFrame:
     lines = [
-        line_is_low(
-            counts_after_hspc(trial["labs"], grafts, analyte),
-            trial["transfusions"],
-            grafts,
-            product=product,
-            below=below,
-            recorded="transfusions" in trial.present,
-        ).with_columns(line=pl.lit(analyte))
-        for analyte, product, below in (
-            ("platelets", "platelets", platelets_below),
-            ("hemoglobin", "red_cells", hemoglobin_below),
+        line_is_low(days, below=below, recorded="transfusions" in trial.present).with_columns(
+            line=pl.lit(line)
+        )
+        for line, days, below in (
+            ("platelets", platelets_after_hspc(trial), platelets_below),
+            ("hemoglobin", hemoglobin_after_hspc(trial), hemoglobin_below),
         )
     ]
     return _before_relapse(pl.concat(lines), relapse)
@@ -372,7 +364,7 @@ def _poor(
     printed = _PRINTED["poor_graft_function"]
     lines = pl.concat(
         [
-            _lines(trial, grafts, printed["platelets_below"], printed["hemoglobin_below"], relapse),
+            _lines(trial, printed["platelets_below"], printed["hemoglobin_below"], relapse),
             days.select("patient", "day", "low", line=pl.lit("anc")),
         ],
         how="diagonal",

@@ -9,6 +9,7 @@ import polars as pl
 from graftline.assess.on_arrays import Words
 from graftline.assess.printed import printed_criteria
 from graftline.assess.quantified import bounded_grade
+from graftline.assess.sorted_rows import in_order, one_row_each
 
 _PRINTED = printed_criteria("acute_gvhd")
 ORGANS = ("skin", "liver", "upper_gi", "lower_gi")
@@ -75,7 +76,7 @@ def stage_organs(
         "cause",
         uncertain=pl.when(uncertain != "").then(uncertain),
         chronic_sign="chronic_sign",
-    ).sort("patient", "day")
+    ).pipe(in_order, "patient", "day")
 
 
 def staged_as_child(words: Words = pl, *, child_up_to_kg: float = 50) -> Any:
@@ -110,43 +111,62 @@ def organ_stages(words: Words = pl) -> dict[str, Any]:
     return stages
 
 
+_FINDINGS = {
+    "skin": ("skin_bsa_percent", "skin_bullae"),
+    "liver": ("bilirubin_mg_per_dl",),
+    "gi": (
+        "stool_ml_per_day",
+        "stool_episodes_per_day",
+        "severe_abdominal_pain_or_ileus",
+        "bloody_stool",
+        "upper",
+    ),
+}
+# of several rows of a day the surest attribution counts
+_ATTRIBUTION = ("no", "uncertain", "yes")
+
+
 def _one_row_per_day(rows: pl.DataFrame) -> pl.DataFrame:
     """Worst findings of each day; findings that are not GVHD do not enter the worst."""
-    columns = {
-        "skin": ("skin_bsa_percent", "skin_bullae"),
-        "liver": ("bilirubin_mg_per_dl",),
-        "gi": (
-            "stool_ml_per_day",
-            "stool_episodes_per_day",
-            "severe_abdominal_pain_or_ileus",
-            "bloody_stool",
-        ),
-    }
-    worst = [
-        pl.col(column).filter(pl.col(f"{organ}_is_gvhd").fill_null("yes") != "no").max()
-        for organ, names in columns.items()
-        for column in names
-    ]
-    organs = ("skin", "liver", "gi")
-    attribution = [
-        pl.when((pl.col(f"{o}_is_gvhd").fill_null("yes") == "yes").any())
-        .then(pl.lit("yes"))
-        .when((pl.col(f"{o}_is_gvhd") == "uncertain").any())
-        .then(pl.lit("uncertain"))
-        .otherwise(pl.lit("no"))
-        .alias(f"{o}_is_gvhd")
-        for o in organs
-    ]
     upper = pl.col("upper_gi").is_in(_PRINTED["upper_gi"]["stage_1"])
+    is_gvhd = {organ: pl.col(f"{organ}_is_gvhd").fill_null("yes") for organ in _FINDINGS}
+    rank = {word: number for number, word in enumerate(_ATTRIBUTION)}
+    single = rows.with_columns(
+        upper=upper, weight=pl.coalesce("weight_kg", "enrolled_kg")
+    ).with_columns(
+        *(
+            pl.when(is_gvhd[organ] != "no").then(column).alias(column)
+            for organ, columns in _FINDINGS.items()
+            for column in columns
+        ),
+        *(
+            word.replace_strict(rank, default=0, return_dtype=pl.Int8).alias(f"{organ}_is_gvhd")
+            for organ, word in is_gvhd.items()
+        ),
+    )
+    daily = single if one_row_each(single, "patient", "day") else _worst_of_day(single)
+    names = dict(enumerate(_ATTRIBUTION))
+    return daily.select(
+        "patient",
+        "day",
+        *(column for columns in _FINDINGS.values() for column in columns),
+        *(pl.col(f"{o}_is_gvhd").replace_strict(names, return_dtype=pl.String) for o in _FINDINGS),
+        "cause",
+        "weight",
+        "age_years",
+        "chronic_sign",
+    )
+
+
+def _worst_of_day(rows: pl.DataFrame) -> pl.DataFrame:
+    worst = [column for columns in _FINDINGS.values() for column in columns]
     return (
         rows.sort("patient", "day", "row")
         .group_by("patient", "day", maintain_order=True)
         .agg(
-            *worst,
-            *attribution,
-            upper=upper.filter(pl.col("gi_is_gvhd").fill_null("yes") != "no").max(),
+            pl.col(*worst, *(f"{organ}_is_gvhd" for organ in _FINDINGS)).max(),
             cause=pl.col("cause").drop_nulls().first(),
-            weight=pl.coalesce("weight_kg", "enrolled_kg").first(),
+            weight=pl.col("weight").first(),
             age_years=pl.col("age_years").first(),
             chronic_sign=pl.col("chronic_sign").drop_nulls().last(),
         )
@@ -161,14 +181,16 @@ def _with_mean_diarrhoea(daily: pl.DataFrame, *, days: int) -> pl.DataFrame:
     """
     if days == 1:
         return daily
+    # rows are in order, so that a neighbouring row of the same patient is a neighbouring day
     step = {
-        shift: pl.col("day").shift(-shift).over("patient") - pl.col("day") == shift
+        shift: (pl.col("patient").shift(-shift) == pl.col("patient"))
+        & (pl.col("day").shift(-shift) - pl.col("day") == shift)
         for shift in (-2, -1, 1, 2)
     }
     means = []
     for column in ("stool_ml_per_day", "stool_episodes_per_day"):
         at: dict[int, pl.Expr] = {
-            s: pl.when(ok).then(pl.col(column).shift(-s).over("patient")) for s, ok in step.items()
+            s: pl.when(ok).then(pl.col(column).shift(-s)) for s, ok in step.items()
         }
         at[0] = pl.col(column)
         ends_here, around, begins_here = (
@@ -178,7 +200,7 @@ def _with_mean_diarrhoea(daily: pl.DataFrame, *, days: int) -> pl.DataFrame:
         so_far = pl.when(at[0].is_not_null()).then(pl.mean_horizontal(at[-1], at[0]))
         start = pl.min_horizontal(so_far, pl.coalesce(around, begins_here))
         means.append(pl.coalesce(ends_here, pl.when(at[0].is_not_null()).then(start)).alias(column))
-    return daily.sort("patient", "day").with_columns(means)
+    return in_order(daily, "patient", "day").with_columns(means)
 
 
 def _stage_conditions(words: Words) -> dict[str, dict[int, Any]]:

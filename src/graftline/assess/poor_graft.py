@@ -2,31 +2,18 @@
 
 import polars as pl
 
-from graftline.assess.engraftment import without_transfusion
 from graftline.assess.quantified import is_below
 from graftline.assess.runs import condition_runs
 
 
-def line_is_low(
-    days: pl.DataFrame,
-    transfusions: pl.DataFrame,
-    grafts: pl.DataFrame,
-    *,
-    product: str,
-    below: float,
-    within_days: float = 7,
-    recorded: bool = True,
-) -> pl.DataFrame:
+def line_is_low(days: pl.DataFrame, *, below: float, recorded: bool = True) -> pl.DataFrame:
     """Whether a line was low on each measured day: below the threshold or lately transfused.
 
     Parameters
     ----------
-    days : DataFrame [patient, day, value, quantification]; from HSPC
-    transfusions : DataFrame, the ``transfusions`` table
-    grafts : DataFrame [patient, hsct_day]
-    product : {"platelets", "red_cells"}
+    days : DataFrame [patient, day, value, quantification, free]
+        As from ``without_transfusion``.
     below : float
-    within_days : float
     recorded : bool
         Whether transfusions were recorded at all; if not, a count at or above the threshold says
         nothing.
@@ -36,9 +23,7 @@ def line_is_low(
     DataFrame [patient, day, low]; null where unknown
     """
     low = is_below(below) | ~pl.col("free")
-    return without_transfusion(days, transfusions, grafts, product, free_days=within_days).select(
-        "patient", "day", low=low if recorded else pl.when(low).then(low)
-    )
+    return days.select("patient", "day", low=low if recorded else pl.when(low).then(low))
 
 
 def low_spells(
@@ -56,7 +41,14 @@ def low_spells(
         A measured day on which too few lines are known to be low ends a spell; a spell lasts from
         its first to its last such day.
     """
-    days = lines.group_by("patient", "day").agg(many=pl.col("low").sum() >= count)
+    # only patients with such a day are looked at day by day: they are few
+    low = lines.filter("low").group_by("patient", "day").agg(many=pl.len())
+    ever = low.filter(pl.col("many") >= count).select("patient").unique()
+    days = (
+        lines.join(ever, on="patient", how="semi")
+        .group_by("patient", "day")
+        .agg(many=pl.col("low").sum() >= count)
+    )
     return (
         condition_runs(days, "many", consecutive=1, max_gap_days=max_gap_days)
         .filter(pl.col("last") - pl.col("start") >= duration_days)

@@ -5,7 +5,7 @@ from typing import Final
 import polars as pl
 
 from graftline.assess.answers import join_flags
-from graftline.assess.sorted_rows import is_first_row, is_last_row
+from graftline.assess.sorted_rows import is_first_row, is_last_row, one_row_each
 
 GROWTH_FACTORS: Final = ("filgrastim", "pegfilgrastim", "lenograstim", "lipegfilgrastim", "g-csf")
 IMAGING_WITHIN_DAYS: Final = 92.0
@@ -104,16 +104,21 @@ def _baseline_blasts(visits: pl.DataFrame, patients: pl.DataFrame) -> pl.DataFra
 def _daily(labs: pl.DataFrame, analyte: str, *, worst: str) -> pl.DataFrame:
     """Worst value of each day with whether it is a limit."""
     ascending = worst == "min"
-    return (
+    measured = (
         labs.select("patient", "day", "value", "quantification", "analyte")
         .filter((pl.col("analyte") == analyte) & pl.col("value").is_not_null())
-        .with_columns(
-            at=pl.col("day").floor(), limit=pl.col("quantification").fill_null("quantified")
+        .select(
+            "patient",
+            "value",
+            at=pl.col("day").floor(),
+            limit=pl.col("quantification").fill_null("quantified"),
         )
-        .sort("patient", "at", "value", "limit", descending=[False, False, not ascending, False])
-        .filter(is_first_row("patient", "at"))
-        .select("patient", "at", pl.col("at").alias("found"), "value", "limit")
     )
+    if not one_row_each(measured, "patient", "at"):
+        measured = measured.sort(
+            "patient", "at", "value", "limit", descending=[False, False, not ascending, False]
+        ).filter(is_first_row("patient", "at"))
+    return measured.select("patient", "at", pl.col("at").alias("found"), "value", "limit")
 
 
 def _nearest(

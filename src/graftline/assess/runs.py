@@ -2,6 +2,8 @@
 
 import polars as pl
 
+from graftline.assess.sorted_rows import in_order
+
 
 def condition_runs(
     days: pl.DataFrame, condition: str, *, consecutive: int, max_gap_days: float
@@ -35,7 +37,7 @@ def condition_runs(
     row = pl.int_range(pl.len())
     # one row of each run, filled from its first and its last row: no grouping of all the days
     return (
-        days.sort("patient", "day")
+        in_order(days, "patient", "day")
         .with_columns(holds=holds, first=first, step=step)
         .with_columns(
             ends=pl.col("holds")

@@ -23,6 +23,33 @@ def is_last_row(*keys: str) -> pl.Expr:
     return reduce(or_, changes, pl.int_range(pl.len()) == pl.len() - 1)
 
 
+def in_order(frame: pl.DataFrame, *keys: str) -> pl.DataFrame:
+    """Rows sorted by the keys; rows that are in order already are not sorted again.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    keys : str
+        Rows with equal keys may come in any order.
+    """
+    return frame if _rises(frame, keys, strictly=False) else frame.sort(keys)
+
+
+def one_row_each(frame: pl.DataFrame, *keys: str) -> bool:
+    """Whether a frame is sorted by the keys and no two rows share them."""
+    return _rises(frame, keys, strictly=True)
+
+
+def _rises(frame: pl.DataFrame, keys: Sequence[str], *, strictly: bool) -> bool:
+    rises: pl.Expr = pl.lit(value=not strictly)
+    for key in reversed(keys):
+        column = pl.col(key)
+        before = column.shift(1)
+        rises = (before < column) | ((before == column) & rises)
+    # the first row has none before it; a missing key among the rest is for the sort to place
+    return bool(frame.select(rises.slice(1).fill_null(value=False).all()).item())
+
+
 def gather_rows(
     frame: pl.DataFrame, keys: Sequence[str], gathered: Mapping[str, pl.Expr]
 ) -> pl.DataFrame:

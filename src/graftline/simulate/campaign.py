@@ -23,7 +23,6 @@ import polars as pl
 
 from graftline import __version__
 from graftline.assess import (
-    chimerism,
     engraftment,
     graft_failure,
     gvhd_acute,
@@ -31,7 +30,7 @@ from graftline.assess import (
     relapse,
     response,
 )
-from graftline.assess.assessment import Assessments, gather
+from graftline.assess.assessment import Assessments, assess_by
 from graftline.endpoints.derive import derive_endpoints
 from graftline.problems import InputError, Problem, Severity
 from graftline.protocol import shipped_protocol, shipped_protocol_text
@@ -153,16 +152,9 @@ def simulate_endpoints(campaign: Campaign, chunk: int) -> tuple[pl.DataFrame, tu
 
 def assess_for_endpoints(trial: Trial) -> Assessments:
     """The criteria that time-to-event endpoints of the shipped protocols are built from."""
-    criteria = (
-        gvhd_acute,
-        gvhd_chronic,
-        engraftment,
-        graft_failure,
-        chimerism,
-        response,
-        relapse,
+    return assess_by(
+        (gvhd_acute, gvhd_chronic, engraftment, graft_failure, response, relapse), trial
     )
-    return gather([criterion.assess(trial) for criterion in criteria], trial)
 
 
 def write_part(campaign: Campaign, chunk: int, folder: str) -> tuple[str, ...]:
