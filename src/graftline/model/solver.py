@@ -312,7 +312,7 @@ def _input_status(
     if doses is not None:
         wrong = ~(np.isfinite(doses.day) & np.isfinite(doses.amount))
         finite[doses.patient[wrong]] = False
-    negative = finite & (np.nan_to_num(states) < 0.0).any(axis=1)
+    negative = finite & (states < 0.0).any(axis=1)
     status = np.where(finite, Status.OK, Status.NOT_FINITE)
     return np.where(negative, Status.NEGATIVE, status).astype(np.int64)
 

@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graftline.model import observe
-from graftline.model.compile import fixed_values
 from graftline.model.events import draw_small_clones
 from graftline.model.parameters import column, model, state_column
 from graftline.model.solver import Doses, Pace, integrate
+from graftline.model.symbolic import fixed_values
 from graftline.simulate.hazards import crossing_day, growth_crossing_day
 from graftline.simulate.streams import uniforms
 from graftline.simulate.ward import Case, Ledger, Ward, switched_columns

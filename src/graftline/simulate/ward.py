@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from graftline.model.compile import fixed_values
 from graftline.model.parameters import model, starting_states
+from graftline.model.symbolic import fixed_values
 from graftline.simulate.cohort import Cohort
 from graftline.simulate.hazards import Fates, draw_fates
 from graftline.simulate.signs import Thresholds, draw_thresholds
