@@ -48,7 +48,7 @@ ALLOWED = {
         "schema",
     },
 }
-FREE = {"cli", "cli_assays", "docs", "terminal", "__init__", "__main__"}
+FREE = {"cli", "cli_assays", "cli_cells", "docs", "terminal", "__init__", "__main__"}
 
 
 def room_of(path):

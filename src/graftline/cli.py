@@ -7,6 +7,7 @@ import click
 
 from graftline import __version__
 from graftline.cli_assays import COMMANDS as ASSAY_COMMANDS
+from graftline.cli_cells import COMMANDS as CELL_COMMANDS
 from graftline.problems import exit_code, format_problems, sorted_problems
 from graftline.terminal import PATH, chosen_formats, progress, reports_input_errors
 
@@ -274,5 +275,5 @@ def compare(
     click.echo(f"\n{written[0]}")
 
 
-for _command in ASSAY_COMMANDS:
+for _command in (*ASSAY_COMMANDS, *CELL_COMMANDS):
     main.add_command(_command)

@@ -3,7 +3,7 @@
 import polars as pl
 
 from graftline.assess.answers import answer_everybody, join_flags
-from graftline.assess.nca import BLQ_RULES, BlqRule, nca
+from graftline.assess.nca import BLQ_RULES, BlqRule, Trapezoid, nca
 from graftline.assess.population import infused_patients
 from graftline.assess.results import Assessed, as_results, combine_results
 from graftline.assess.sorted_rows import is_first_row
@@ -166,14 +166,24 @@ def second_expansion(
     )
 
 
-def car_t_nca(labs: pl.DataFrame, hsct: pl.DataFrame, *, blq: BlqRule = "pknca") -> pl.DataFrame:
+def car_t_nca(
+    labs: pl.DataFrame,
+    hsct: pl.DataFrame,
+    *,
+    blq: BlqRule = "pknca",
+    trapezoid: Trapezoid = "linear_up_log_down",
+    auc_until: float = 28,
+    minimum_samples: int = 3,
+    half_life_r2: float = 0.8,
+) -> pl.DataFrame:
     """Kinetic parameters of every patient and assay.
 
     Parameters
     ----------
     labs : DataFrame, the ``labs`` table; days from CAR-T infusion
     hsct : DataFrame [patient, hsct_day]
-    blq : {"pknca", "lloq_half_after_last"}
+    blq, trapezoid, auc_until, minimum_samples, half_life_r2
+        As in ``nca``.
 
     Returns
     -------
@@ -183,7 +193,17 @@ def car_t_nca(labs: pl.DataFrame, hsct: pl.DataFrame, *, blq: BlqRule = "pknca")
     """
     keys = ["patient", "assay"]
     profiles = car_t_profiles(labs)
-    rows = nca(profiles, by=keys, below="below", lloq="lloq", blq=blq)
+    rows = nca(
+        profiles,
+        by=keys,
+        below="below",
+        lloq="lloq",
+        blq=blq,
+        trapezoid=trapezoid,
+        auc_until=auc_until,
+        minimum_samples=minimum_samples,
+        half_life_r2=half_life_r2,
+    )
     above = profiles.filter("above").group_by(keys).agg(highest_limit=pl.col("value").max())
     days = hsct.select("patient", "hsct_day")
     return (

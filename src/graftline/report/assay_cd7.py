@@ -27,7 +27,7 @@ def cd7_section(study: Cd7Study) -> Section:
 
 def cd7_facts(study: Cd7Study) -> tuple[tuple[str, str], ...]:
     """What a reader of the page wants first."""
-    facts = [("Coordinates", "GRCh38, chr17:82,314,868-82,317,608, minus strand")]
+    facts = [("Coordinates", "GRCh38, chr17")]
     if study.signal.height:
         facts.append(("ATAC samples", str(study.signal["sample"].n_unique())))
     if study.variants.height:

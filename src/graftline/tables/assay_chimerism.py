@@ -24,11 +24,13 @@ def samples_table(study: ChimerismStudy) -> ReportTable:
                 number(row["day"], digits=0),
                 lineage_word(row["lineage"]) + (", marrow" if row["specimen"] == "marrow" else ""),
                 number(row["donor_percent"]),
-                number(row["standard_error"]) if row["standard_error"] is not None else "one locus",
+                number(row["standard_error"], digits=2)
+                if row["standard_error"] is not None
+                else "one locus",
                 number(row["sd"]) if row["sd"] is not None else "one locus",
                 str(row["informative"]),
                 row["label"],
-                row["statement"],
+                _beyond(row["donor_percent"], row["detection_percent"]),
             )
         )
         for row in study.samples.iter_rows(named=True)
@@ -83,6 +85,12 @@ def loci_table(study: ChimerismStudy) -> ReportTable:
         frame.with_columns(pl.col("reason").fill_null("")),
         ("A locus alone is not cut at 0 and 100.", *more),
     )
+
+
+def _beyond(percent: float, limit: float) -> str:
+    if percent < limit:
+        return f"donor < {limit:g} %"
+    return f"recipient < {limit:g} %" if 100 - percent < limit else ""
 
 
 def _why(row: dict[str, object]) -> str:

@@ -60,7 +60,8 @@ def function_people_table(study: FunctionStudy) -> ReportTable | None:
     frame = study.people.filter((study.people["patients"] > 0) & (study.people["donors"] > 0))
     if frame.is_empty():
         return None
-    return people_comparison("function-people", "Net responding", frame)
+    named = frame.with_columns(frame["stimulus"].replace(STIMULUS_WORDS))
+    return people_comparison("function-people", "Net responding", named)
 
 
 def function_wells_table(study: FunctionStudy) -> ReportTable:

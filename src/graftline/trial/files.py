@@ -89,6 +89,11 @@ def _read_file(path: Path) -> tuple[list[RawTable], list[Problem]]:
                 Severity.WARNING,
             )
         ]
+    return read_table_file(path, name)
+
+
+def read_table_file(path: Path, name: str) -> tuple[list[RawTable], list[Problem]]:
+    """One table of a trial from a CSV or Parquet file of any name; no table if it is unreadable."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -98,7 +103,7 @@ def _read_file(path: Path) -> tuple[list[RawTable], list[Problem]]:
             _unreadable(path.name, "a header row", "export the table again", "an empty file")
         ]
     source = SourceFile(path.name, name, hashlib.sha256(data).hexdigest(), 0)
-    if suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         return _read_parquet(data, source)
     return _read_csv(data, source)
 

@@ -1,0 +1,133 @@
+"""CAR-T kinetics of a trial folder, or of one table of laboratory values, choices named."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from graftline.assess.kinetics import car_t_nca, car_t_profiles
+from graftline.assess.nca import BlqRule, Trapezoid, area_to_infinity, summarise_parameters
+from graftline.problems import InputError, Problem, Severity, stops_results
+from graftline.protocol import shipped_protocol
+from graftline.schema import table
+from graftline.trial import Trial, hsct_days, trial_from_tables
+from graftline.trial.cast import cast_table
+from graftline.trial.dates import index_dates, resolve_days
+from graftline.trial.files import read_table_file
+from graftline.trial.read import read_trial
+
+PARAMETERS = ("cmax", "tmax", "auc", "tlast", "half_life", "auc_infinity")
+_ANALYTES = ("car_t_qpcr", "car_t_flow")
+_LONE_PROTOCOL = "all-in-one-2024"
+
+
+@dataclass(frozen=True, slots=True)
+class KineticsOptions:
+    """Choices of the analysis; None for the rule below quantification takes the protocol's."""
+
+    blq: BlqRule | None = None
+    trapezoid: Trapezoid = "linear_up_log_down"
+    auc_until: float = 28
+    minimum_samples: int = 3
+    half_life_r2: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class KineticsStudy:
+    """Parameters of every patient and assay, and of the cohort.
+
+    ``parameters`` has the columns of ``kinetics.car_t_nca`` and of ``nca.area_to_infinity``;
+    ``cohort`` those of ``nca.summarise_parameters`` by assay. ``trial`` holds what was read, for
+    figures; ``blq`` is the rule that was used.
+    """
+
+    options: KineticsOptions
+    blq: BlqRule
+    trial: Trial
+    parameters: pl.DataFrame
+    cohort: pl.DataFrame
+    problems: tuple[Problem, ...]
+
+
+def kinetics_study(source: Path, *, options: KineticsOptions | None = None) -> KineticsStudy:
+    """Non-compartmental analysis of CAR-T by qPCR and by flow cytometry.
+
+    Parameters
+    ----------
+    source : Path
+        A trial folder (HSPC is then marked), or a CSV or Parquet with the columns of ``labs``.
+
+    Raises
+    ------
+    InputError
+        Faults of the files; no row of CAR-T.
+    """
+    options = options or KineticsOptions()
+    trial = read_trial(source) if source.is_dir() else _lone_table(source)
+    labs = trial["labs"]
+    if labs.filter(pl.col("analyte").is_in(list(_ANALYTES))).is_empty():
+        name = "labs.csv" if source.is_dir() else source.name
+        remedy = "add CAR-T in blood: day, value, unit, and lloq"
+        raise InputError([Problem(name, f"rows of {' or '.join(_ANALYTES)}", remedy)])
+    blq = options.blq or trial.protocol.definitions.blq
+    parameters = car_t_nca(
+        labs,
+        hsct_days(trial),
+        blq=blq,
+        trapezoid=options.trapezoid,
+        auc_until=options.auc_until,
+        minimum_samples=options.minimum_samples,
+        half_life_r2=options.half_life_r2,
+    )
+    keys = ["patient", "assay"]
+    profiles = car_t_profiles(labs).with_columns(pl.col("assay").cast(pl.String))
+    beyond = area_to_infinity(
+        profiles,
+        parameters,
+        by=keys,
+        below="below",
+        lloq="lloq",
+        blq=blq,
+        trapezoid=options.trapezoid,
+    )
+    rows = parameters.join(beyond, on=keys, how="left", validate="1:1").sort(
+        pl.col("assay") != "car_t_qpcr", "patient"
+    )
+    problems = tuple(p for p in trial.problems if p.file.startswith(("labs", source.name)))
+    return KineticsStudy(
+        options,
+        blq,
+        trial,
+        rows,
+        summarise_parameters(rows, parameters=PARAMETERS, by=["assay"]),
+        (*problems, *_repeated(profiles, source)),
+    )
+
+
+def _lone_table(path: Path) -> Trial:
+    raw, problems = read_table_file(path, "labs")
+    labs = table("labs").empty()
+    protocol = shipped_protocol(_LONE_PROTOCOL)
+    if raw:
+        frame, found = cast_table(raw[0])
+        index = index_dates(table("infusions").empty(), protocol.index_infusion)
+        labs, findings = resolve_days(frame, raw[0], index)
+        problems += [*found, *findings.problems]
+    if stops_results(problems):
+        raise InputError(problems)
+    patients = labs.select("patient").drop_nulls().unique().sort("patient")
+    people = patients.with_columns(status=pl.lit("infused"))
+    return trial_from_tables(protocol, {"labs": labs, "patients": people}, problems=tuple(problems))
+
+
+def _repeated(profiles: pl.DataFrame, source: Path) -> list[Problem]:
+    """Patients with several samples of one time: what is done with them is said."""
+    keys = ["patient", "assay", "day"]
+    again = profiles.filter(pl.struct(keys).is_duplicated())["patient"].unique().sort().to_list()
+    if not again:
+        return []
+    expected = "one sample per patient, assay and time"
+    remedy = "the area takes their mean and Cmax the highest; delete repeats that are mistakes"
+    name = "labs.csv" if source.is_dir() else source.name
+    shown = ", ".join(again[:8]) + (" ..." if len(again) > 8 else "")
+    return [Problem(name, expected, remedy, Severity.WARNING, found=shown, count=len(again))]

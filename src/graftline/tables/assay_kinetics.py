@@ -1,0 +1,167 @@
+"""Tables of the kinetics page: each patient, and the cohort, in every parameter computed."""
+
+import polars as pl
+
+from graftline.assess.kinetics import ASSAYS
+from graftline.assess.kinetics_study import KineticsStudy
+from graftline.assess.nca import BLQ_RULES, TRAPEZOIDS
+from graftline.tables.format import number, significant
+from graftline.tables.value import ReportTable, TableColumn, TableRow
+
+LISTING_LIMIT = 200
+_ASSAY_WORDS = {"car_t_qpcr": "qPCR", "car_t_flow": "flow cytometry"}
+_REASONS = {
+    "too_few_samples": "few samples",
+    "never_quantified": "never seen",
+    "not_quantified_in_window": "none in time",
+    "no_area": "no area",
+    "too_few_points": "few points",
+    "not_declining": "no decline",
+    "poor_fit": "poor fit",
+}
+_UNITS = "; ".join(f"{_ASSAY_WORDS[assay]} in {unit}" for assay, unit in ASSAYS.items())
+
+
+def choices(study: KineticsStudy) -> tuple[str, ...]:
+    """The rules of this analysis, as sentences."""
+    options = study.options
+    return (
+        f"{BLQ_RULES[study.blq][:1].upper()}{BLQ_RULES[study.blq][1:]}.",
+        f"Area: {TRAPEZOIDS[options.trapezoid]}; from infusion to day {options.auc_until:g}, "
+        "interpolated there, never extrapolated; to the last sample where that is earlier, and to "
+        "the last quantifiable value where it is before day 21.",
+        "Half-life: log-linear over three or more points after the peak, the best adjusted r2, "
+        f"at least {options.half_life_r2:g}; none where the last points rise.",
+        f"Cmax, Tmax and the area need {options.minimum_samples} samples from day 5 to 21. Of "
+        "equal peaks the earliest counts. A second infusion is marked and does not divide the "
+        "curve.",
+    )
+
+
+def parameters_table(study: KineticsStudy) -> ReportTable:
+    """Cmax, Tmax, area, last quantifiable value and half-life of each patient and assay."""
+    rows = tuple(
+        TableRow(
+            (
+                row["patient"],
+                _value(row["cmax"], row["reason_cmax"], bound=row["above_limit"], sign=">"),
+                _day(row["tmax"]),
+                _value(row["auc"], row["reason_auc"]) + _until(row, study),
+                _day(row["tlast"]) + ("+" if row["detectable_last"] else ""),
+                _half_life(row),
+                _percent(row["extrapolated_percent"]),
+                _second(row),
+            ),
+            f"By {_ASSAY_WORDS[row['assay']]}",
+        )
+        for row in study.parameters.head(LISTING_LIMIT).iter_rows(named=True)
+    )
+    more = study.parameters.height - LISTING_LIMIT
+    until = f"{study.options.auc_until:g}"
+    return ReportTable(
+        "kinetics-parameters",
+        "CAR-T kinetics of each patient",
+        (
+            TableColumn("Patient", "left"),
+            TableColumn("Cmax"),
+            TableColumn("Tmax"),
+            TableColumn(f"AUC0-{until}"),
+            TableColumn("Tlast"),
+            TableColumn("Half-life (r2)"),
+            TableColumn("Beyond Tlast"),
+            TableColumn("Second rise"),
+        ),
+        rows,
+        study.parameters,
+        (
+            f"{_UNITS}; times in days. AUC followed by (to d): it ends before day {until}. Tlast "
+            "with +: still quantifiable at the last sample. Beyond Tlast: part of the area to "
+            "infinity that the half-life extrapolates.",
+            *((f"{more} rows more; all are in the data.",) if more > 0 else ()),
+        ),
+    )
+
+
+def cohort_table(study: KineticsStudy) -> ReportTable:
+    """Geometric mean with geometric CV, median and range of each parameter, by assay."""
+    words = {
+        "cmax": "Cmax",
+        "tmax": "Tmax, days",
+        "auc": f"AUC0-{study.options.auc_until:g}, x days",
+        "tlast": "Tlast, days",
+        "half_life": "Half-life, days",
+        "auc_infinity": "AUC to infinity, x days",
+    }
+    rows = tuple(
+        TableRow(
+            (
+                words[row["parameter"]],
+                str(row["n"]),
+                significant(row["geometric_mean"]) if row["geometric_mean"] is not None else "",
+                f"{number(row['geometric_cv_percent'], digits=0)}%"
+                if row["geometric_cv_percent"] is not None
+                else "",
+                significant(row["median"]) if row["n"] else "",
+                f"{significant(row['minimum'])} to {significant(row['maximum'])}"
+                if row["n"]
+                else "",
+            ),
+            f"By {_ASSAY_WORDS[row['assay']]}",
+        )
+        for row in _qpcr_first(study.cohort).iter_rows(named=True)
+    )
+    return ReportTable(
+        "kinetics-cohort",
+        "CAR-T kinetics of the cohort",
+        (
+            TableColumn("Parameter", "left"),
+            TableColumn("n"),
+            TableColumn("Geometric mean"),
+            TableColumn("Geometric CV"),
+            TableColumn("Median"),
+            TableColumn("Range"),
+        ),
+        rows,
+        study.cohort,
+        (
+            f"{_UNITS}. Geometric CV: square root of exp(s2) - 1, s2 the variance of the "
+            "logarithms; geometric figures over values above 0.",
+        ),
+    )
+
+
+def _qpcr_first(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.sort(pl.col("assay") != "car_t_qpcr", maintain_order=True)
+
+
+def _value(value: float | None, reason: str | None, *, bound: bool = False, sign: str = "") -> str:
+    if value is None:
+        return _REASONS.get(reason or "", "not evaluable")
+    return (sign if bound else "") + significant(value)
+
+
+def _day(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _until(row: dict[str, object], study: KineticsStudy) -> str:
+    end = row["auc_to"]
+    if row["auc"] is None or not isinstance(end, float) or end >= study.options.auc_until:
+        return ""
+    return f" (to {end:.4g})"
+
+
+def _half_life(row: dict[str, object]) -> str:
+    value, r2 = row["half_life"], row["half_life_adjusted_r2"]
+    if not isinstance(value, float):
+        return _REASONS.get(str(row["reason_half_life"]), "not evaluable")
+    return f"{significant(value)} ({number(r2, digits=2)})" if isinstance(r2, float) else ""
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{number(value, digits=0)}%"
+
+
+def _second(row: dict[str, object]) -> str:
+    day = row["second_expansion_day"]
+    return f"day {day:g}" if isinstance(day, float) else ""
