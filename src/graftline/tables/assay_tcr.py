@@ -411,11 +411,13 @@ def overlap_listing(study: TcrStudy) -> ReportTable | None:
 
 def terminal_table(study: TcrStudy) -> ReportTable:
     """The table of samples at the width of a terminal."""
+    dated = study.samples["month"].is_not_null().any()
     rows = []
     for row in study.summary.iter_rows(named=True):
+        when = month_text(row["month"]) or (row["sample_type"] or "")
         cells = (
             row["sample"],
-            month_text(row["month"]) or (row["sample_type"] or ""),
+            *((when,) if dated else ()),
             number(row["reads"], digits=0),
             number(row["clones"], digits=0),
             "" if row["productive_row_percent"] is None else number(row["productive_row_percent"]),
@@ -429,7 +431,7 @@ def terminal_table(study: TcrStudy) -> ReportTable:
     columns = _columns(
         ("Sample",),
         (
-            ("Month", None),
+            *((("Month", None),) if dated else ()),
             ("Reads", None),
             ("Clones", None),
             ("Prod. %", None),

@@ -78,7 +78,7 @@ def tally_problems(
                 Problem(
                     file,
                     f"rows of locus {locus}",
-                    "choose the locus the file has; where it names no genes, take all loci",
+                    "choose the locus the file has (--locus), or all where it names no genes",
                     found=", ".join(loci) or "no locus and no gene calls",
                 )
             ]

@@ -17,7 +17,7 @@ from graftline.assays.tcr.dialects import (
 from graftline.assays.tcr.genes import gene_name, locus_name
 from graftline.problems import InputError, Problem, Severity
 
-MISSING = ["", "NA", "NaN", "nan", "null", "NULL", "None", "N/A"]
+MISSING = ["NA", "NaN", "nan", "null", "NULL", "None", "N/A"]
 _TRUE = ["T", "TRUE", "True", "true", "t", "1", "yes"]
 _OUT = ["out", "stop", "OUT", "STOP"]
 _FALSE = ["F", "FALSE", "False", "false", "f", "0", "no"]
@@ -121,14 +121,18 @@ def _sample(table: TableFile, columns: dict[str, str], sample: str | None) -> pl
 
 def _locus(columns: dict[str, str], *, vendor: bool) -> pl.Expr:
     v, j = (locus_name(columns.get(call), vendor=vendor) for call in ("v_call", "j_call"))
-    stated = [pl.col(columns["locus"]).str.slice(0, 3)] if "locus" in columns else []
-    return pl.coalesce(*stated, v, j)
+    if "locus" not in columns:
+        return pl.coalesce(v, j)
+    stated = pl.col(columns["locus"]).str.head(3)
+    return pl.when(stated.is_null()).then(pl.coalesce(v, j)).otherwise(stated)
 
 
 def _conflict(columns: dict[str, str]) -> pl.Expr:
     if "locus" not in columns or "v_call" not in columns:
         return pl.lit(0, dtype=pl.UInt8)
-    differ = pl.col(columns["locus"]).str.slice(0, 3) != locus_name(columns["v_call"])
+    # Comparing beginnings costs half of cutting them off and comparing those.
+    stated = pl.col(columns["locus"]).str.head(3)
+    differ = ~pl.col(columns["v_call"]).str.starts_with(stated)
     return differ.fill_null(False).cast(pl.UInt8) * 4
 
 
