@@ -145,10 +145,10 @@ BLOOD = {
 }
 
 
-def write_study(folder: Path, *, more: int = 1) -> Path:
+def write_study(folder: Path, *, more: int = 1, wbc: float = 5) -> Path:
     """A sheet, a gating file and tubes: blood of two patients, marrow of one at three times.
 
-    ``more`` multiplies every cell, and the white-cell count is 5e9/L.
+    ``more`` multiplies every cell; ``wbc`` is the white-cell count in 1e9/L.
     """
     folder.mkdir(exist_ok=True)
     (folder / "gating.toml").write_text(GATING)
@@ -162,7 +162,7 @@ def write_study(folder: Path, *, more: int = 1) -> Path:
             name = f"{patient}_d{day}.fcs"
             counted = {k: n * more for k, n in cells.items()}
             write_tube(folder / name, counted, seed=day + 1 + 100 * (patient == "P02"))
-            rows.append(f"{name},{patient},{day},blood,gating.toml,,5")
+            rows.append(f"{name},{patient},{day},blood,gating.toml,,{wbc}")
     marrow = {"baseline": (-7, 1500, 100), "remission": (28, 0, 3), "relapse": (180, 60, 900)}
     for state, (day, positive, negative) in marrow.items():
         name = f"P01_{state}.fcs"

@@ -89,7 +89,7 @@ def marrow_row(
     DataFrame [patient, day, specimen, mrd, mrd_fraction, mrd_sensitivity, mrd_events, mrd_method,
         mrd_gate_markers, cd7_percent_of_blasts, cd7_mfi_percent_of_normal_t]
         CD7 columns are null without the roles, without ``cd7_channel`` or with fewer than
-        ``detection_events`` cells.
+        ``detection_events`` cells; ``mrd_fraction`` is null with 1 to ``detection_events`` - 1.
 
     Raises
     ------
@@ -101,13 +101,15 @@ def marrow_row(
         remedy = "check the gate and the acquisition"
         raise InputError([Problem(gated.sample.name, "events in the gate of nucleated", remedy)])
     found = mrd_result(role_events(gated, "mrd"), total, detection_events=detection_events)
+    # A fraction of fewer events than detection needs would be read as a positive result.
+    undetected = 0 < found.events < detection_events
     return pl.DataFrame(
         {
             "patient": [patient],
             "day": [float(day)],
             "specimen": [specimen],
             "mrd": ["positive" if found.label == "positive" else "negative"],
-            "mrd_fraction": [found.fraction],
+            "mrd_fraction": [None if undetected else found.fraction],
             "mrd_sensitivity": [found.limit_of_detection],
             "mrd_events": [float(total)],
             "mrd_method": ["flow"],
@@ -116,6 +118,7 @@ def marrow_row(
             "cd7_mfi_percent_of_normal_t": [_relative_mfi(gated, cd7_channel, detection_events)],
         },
         schema_overrides={
+            "mrd_fraction": pl.Float64,
             "cd7_percent_of_blasts": pl.Float64,
             "cd7_mfi_percent_of_normal_t": pl.Float64,
         },
