@@ -22,6 +22,12 @@ def test_every_command_has_help_and_stands_in_the_docs(name):
             assert parameter.help, f"{name} {parameter.name}"
 
 
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_the_list_of_commands_cuts_no_sentence_short(name):
+    """Truth: law. Eighty columns leave 64 letters beside the longest name of a command."""
+    assert not main.commands[name].get_short_help_str(62).endswith("...")
+
+
 def test_generated_pages_are_up_to_date():
     """Mend with: python -m graftline.docs."""
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == cli_page()

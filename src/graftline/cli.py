@@ -81,7 +81,7 @@ def check(trial: Path, privacy: bool, as_json: bool) -> None:
     sys.exit(exit_code(problems))
 
 
-@main.command()
+@main.command(short_help="Write the report of a trial: one HTML file.")
 @click.argument("trial", type=PATH)
 @click.option("--out", type=PATH, help="Folder for the results  [default: TRIAL-report beside it]")
 @click.option(
@@ -91,6 +91,11 @@ def check(trial: Path, privacy: bool, as_json: bool) -> None:
     "--tables", default="", metavar="docx,latex,csv", help="Write each table in these formats too."
 )
 @click.option(
+    "--every-patient",
+    is_flag=True,
+    help="Write the timelines and tables of every patient as such files; else of up to 60.",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Write report.json: every number in full precision."
 )
 @click.option(
@@ -98,7 +103,13 @@ def check(trial: Path, privacy: bool, as_json: bool) -> None:
 )
 @reports_input_errors
 def report(
-    trial: Path, out: Path | None, figures: str, tables: str, as_json: bool, monitoring: bool
+    trial: Path,
+    out: Path | None,
+    figures: str,
+    tables: str,
+    every_patient: bool,
+    as_json: bool,
+    monitoring: bool,
 ) -> None:
     """Write the report of a trial: one HTML file that opens from disk."""
     formats = chosen_formats(figures, ("pdf", "png", "svg"), "--figures")
@@ -113,6 +124,7 @@ def report(
             out,
             figures=formats,
             tables=kinds,
+            every_patient=every_patient,
             machine=as_json,
             monitoring=monitoring,
             progress=step,
@@ -122,7 +134,7 @@ def report(
     click.echo(f"{written.page}")
 
 
-@main.command()
+@main.command(short_help="Show records, rule, source and answer of one result.")
 @click.argument("trial", type=PATH)
 @click.argument("patient")
 @click.argument("result")
@@ -139,7 +151,7 @@ def explain(trial: Path, patient: str, result: str) -> None:
     click.echo(str(explanation))
 
 
-@main.command()
+@main.command(short_help="List the shipped strategies, or print one with sources.")
 @click.argument("name", required=False)
 @reports_input_errors
 def protocols(name: str | None) -> None:
@@ -153,7 +165,7 @@ def protocols(name: str | None) -> None:
         click.echo(f"{shipped:32} {shipped_protocol(shipped).title}")
 
 
-@main.command()
+@main.command(short_help="Treat virtual patients and write a trial folder.")
 @click.argument("protocol")
 @click.option(
     "-n",
@@ -217,7 +229,7 @@ def simulate(
         click.echo(f"Left out: {line}", err=True)
 
 
-@main.command()
+@main.command(short_help="Treat the same virtual patients by several plans.")
 @click.argument("plans", nargs=-1, required=True, metavar="PLAN PLAN...")
 @click.option(
     "-n",

@@ -82,7 +82,7 @@ def write_and_show(
     click.echo(f"{page}")
 
 
-@click.command()
+@click.command(short_help="T-cell repertoires: clonality, clones of the donor.")
 @click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="SHEET|FILES...")
 @click.option(
     "--locus",
@@ -209,7 +209,7 @@ def tcr(
     )
 
 
-@click.command()
+@click.command(short_help="Flow cytometry: T cells by CD7, CD7 on blasts, MRD.")
 @click.argument("inputs", nargs=-1, required=True, type=PATH, metavar="SHEET|FILES...")
 @click.option(
     "--gating", type=PATH, metavar="FILE", help="Gating file of FILES, or of rows that name none."

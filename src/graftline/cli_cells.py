@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from graftline.assess.nca import BlqRule, Trapezoid
 
 
-@click.command()
+@click.command(short_help="CFSE division: mixed lymphocyte reactions.")
 @click.argument("sheet", type=PATH)
 @click.option(
     "--generations",
@@ -62,7 +62,7 @@ def mlr(
     )
 
 
-@click.command()
+@click.command(short_help="Donor percent from STR peaks.")
 @click.argument("sheet", type=PATH)
 @click.option(
     "--stutter",
@@ -128,7 +128,7 @@ def chimerism(
     )
 
 
-@click.command()
+@click.command(short_help="T-cell responses to stimulation and peptides.")
 @click.argument("wells", type=PATH, metavar="SHEET|WELLS.csv")
 @click.option(
     "--level",
@@ -168,7 +168,7 @@ def function(wells: Path, level: float, out: Path | None, figures: str) -> None:
     )
 
 
-@click.command()
+@click.command(short_help="CD7 at relapse: ATAC signal, variants, single cells.")
 @click.argument("sheet", type=PATH)
 @click.option("--gene", default="CD7", show_default=True, help="Gene of the h5ad files.")
 @click.option(
@@ -207,7 +207,7 @@ def cd7(sheet: Path, gene: str, before: str, after: str, out: Path | None, figur
     )
 
 
-@click.command()
+@click.command(short_help="CAR-T kinetics by qPCR and flow cytometry.")
 @click.argument("source", type=PATH, metavar="TRIAL|LABS.csv")
 @click.option(
     "--blq",

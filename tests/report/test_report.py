@@ -173,3 +173,21 @@ def test_a_simulated_cohort_with_patients_without_hsct_is_no_selection():
     text = "Only patients who reached HSCT are in this cohort"
     assert not any(text in w for w in simulated.warnings)
     assert any(text in w for w in real.warnings)
+
+
+def test_many_patients_have_their_timelines_in_the_page_unless_files_are_asked_for(
+    twelve, tmp_path
+):
+    many = tuple(replace(twelve.patients[i % 12], id=f"p{i}") for i in range(61))
+    large = replace(twelve, sections=(), patients=many)
+    few = replace(large, patients=many[:60])
+    for report, options, expected in (
+        (few, {}, 12),
+        (large, {}, 0),
+        (large, {"every_patient": True}, 12),
+    ):
+        out = tmp_path / f"{len(report.patients)}-{len(options)}"
+        written = write_files(report, out, figures=("svg",), **options)
+        # twelve drawings stand under sixty names: a figure is written by its id
+        assert len({path for path in written if path.parent.name == "figures"}) == expected
+        assert "index infusion</text>" in written[0].read_text(encoding="utf-8")

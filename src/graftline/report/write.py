@@ -8,7 +8,7 @@ from typing import cast
 
 from graftline.assess.assessment import assess_trial
 from graftline.endpoints import derive_endpoints
-from graftline.figures.theme import Format, figure_bytes
+from graftline.figures.theme import MANY_PATIENTS, Format, figure_bytes
 from graftline.problems import InputError, Problem, Severity, sorted_problems
 from graftline.report.assays import assay_sections
 from graftline.report.build import build_report
@@ -35,6 +35,7 @@ def write_report(
     *,
     figures: Sequence[str] = (),
     tables: Sequence[str] = (),
+    every_patient: bool = False,
     machine: bool = False,
     monitoring: bool = False,
     progress: Callable[[str], None] = lambda _: None,
@@ -49,6 +50,9 @@ def write_report(
         Where to write; made if absent.
     figures : sequence of {"pdf", "png", "svg"}
     tables : sequence of {"docx", "latex", "csv"}
+    every_patient : bool
+        Write figures and tables of the patients' pages as files however many they are; otherwise
+        only those of up to sixty patients. The page and the JSON hold them always.
     machine : bool
         Write report.json.
     monitoring : bool
@@ -80,9 +84,21 @@ def write_report(
     )
     with says_unwritable(out):
         written = write_files(
-            report, out, figures=figures, tables=tables, machine=machine, progress=progress
+            report,
+            out,
+            figures=figures,
+            tables=tables,
+            every_patient=every_patient,
+            machine=machine,
+            progress=progress,
         )
-    return WrittenReport(written[0], written, _summary(trial, report))
+    summary = _summary(trial, report)
+    if (figures or tables) and report.patients and not (every_patient or _few(report)):
+        summary += (
+            f"Timelines and tables of the {len(report.patients):,} patients are in the page only; "
+            "--every-patient writes them as files too",
+        )
+    return WrittenReport(written[0], written, summary)
 
 
 @contextmanager
@@ -108,28 +124,40 @@ def write_files(
     *,
     figures: Sequence[str] = (),
     tables: Sequence[str] = (),
+    every_patient: bool = False,
     machine: bool = False,
     page: str = "report.html",
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[Path, ...]:
-    """Write a report that is already built; the page comes first in what is returned."""
+    """Write a report that is already built; the page comes first in what is returned.
+
+    Parameters
+    ----------
+    every_patient : bool
+        Write figures and tables of more than sixty patients as files too.
+    """
     out.mkdir(parents=True, exist_ok=True)
     progress("Writing the page")
     written = [_text(out / page, render_html(report))]
+    shown = report if every_patient or _few(report) else replace(report, patients=())
     mark = "SIMULATED" if report.simulated else ""
     for kind in figures:
         progress(f"Writing figures as {kind}")
-        for figure in report.figures:
+        for figure in shown.figures:
             path = out / "figures" / f"{figure.id}.{kind}"
             content = figure_bytes(figure.figure, cast("Format", kind), mark=mark)
             written.append(_bytes(path, content))
     for kind in tables:
         progress(f"Writing tables as {kind}")
-        written += _write_tables(report, out / "tables", kind)
+        written += _write_tables(shown, out / "tables", kind)
     if machine:
         progress("Writing report.json")
         written.append(_text(out / "report.json", machine_report(report)))
     return tuple(written)
+
+
+def _few(report: Report) -> bool:
+    return len(report.patients) <= MANY_PATIENTS
 
 
 def _write_tables(report: Report, folder: Path, kind: str) -> list[Path]:
