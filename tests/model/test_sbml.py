@@ -1,10 +1,12 @@
 """The SBML export: libSBML finds no fault, and libRoadRunner integrates it to the same course."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from graftline.model.events import conditioning, join_doses, set_product, set_treatment
 from graftline.model.parameters import model
 from graftline.model.sbml import Formula, sbml_document, unit_id
 from tests.model.forced import DECISIONS, START, random_cohort
@@ -133,6 +135,18 @@ def test_agrees_with_libroadrunner_on_20_random_patients(graft):
 def test_agrees_with_libroadrunner_on_200_random_patients(graft):
     cohort = random_cohort(200, graft=graft)
     check_against_roadrunner(cohort)
+
+
+# the terms that the all-in-one strategy switches off: conditioning, prophylaxis, depletion, products
+@pytest.mark.slow
+@pytest.mark.parametrize("product", ["autologous", "earlier_donor", "universal"])
+def test_agrees_with_libroadrunner_on_conventional_grafts(product):
+    cohort = random_cohort(6, graft=True)
+    parameters = set_product(cohort.parameters, [product] * 6)
+    for treatment in ("prophylaxis", "depletion"):
+        parameters = set_treatment(parameters, treatment, np.arange(6), 1.0)
+    doses = join_doses([cohort.doses, conditioning(np.arange(6), np.ceil(cohort.graft_day) + 7.0)])
+    check_against_roadrunner(replace(cohort, parameters=parameters, doses=doses))
 
 
 def check_against_roadrunner(cohort):
