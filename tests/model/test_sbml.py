@@ -137,7 +137,7 @@ def test_agrees_with_libroadrunner_on_200_random_patients(graft):
     check_against_roadrunner(cohort)
 
 
-# the terms that the all-in-one strategy switches off: conditioning, prophylaxis, depletion, products
+# terms that the all-in-one strategy switches off: conditioning, prophylaxis, depletion, products
 @pytest.mark.slow
 @pytest.mark.parametrize("product", ["autologous", "earlier_donor", "universal"])
 def test_agrees_with_libroadrunner_on_conventional_grafts(product):
