@@ -224,6 +224,17 @@ def test_a_box_on_a_scale_holds_the_events_whose_scaled_values_it_holds(
     )
 
 
+def test_an_event_that_cannot_be_judged_is_in_no_remainder(tmp_path: Path) -> None:
+    sample = sample_with(tmp_path, CD3=[1.0, 1.0, 1.0], CAR=[5.0, 0.0, np.nan])
+    gates = [
+        {"name": "T", "bounds": [{"channel": "CD3", "min": 0.5}]},
+        {"name": "CAR+", "parent": "T", "bounds": [{"channel": "CAR", "min": 1}]},
+        {"name": "CAR-", "parent": "T", "none_of": ["CAR+"]},
+    ]
+    gated = gate_sample(sample, parse_gating({"gates": gates}))
+    assert gated.inside["CAR-"].tolist() == [False, True, False]
+
+
 def test_polygons_and_ellipses_are_flowutils(tmp_path: Path) -> None:
     random = np.random.default_rng(2)
     x, y = random.uniform(-3, 6, (2, 5000)).astype(np.float32).astype(float)

@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from graftline.assays.flow.fcs import FlowSample, channel_index, channel_values
-from graftline.assays.flow.gating_file import Dimension, Gate, Gating
+from graftline.assays.flow.gating_file import Dimension, Gate, Gating, gate_axes
 from graftline.assays.flow.scales import Scale, apply_scale, invert_scale
 from graftline.assays.flow.spillover import Spillover, read_spillover_csv
 from graftline.problems import InputError, Problem
@@ -36,7 +36,7 @@ def gate_sample(sample: FlowSample, gating: Gating) -> GatedSample:
     """Events of a sample inside every gate of a gating file.
 
     Boxes hold ``min <= value < max`` as in GatingML 2.0; polygons and ellipses their edge. NaN is
-    in no gate, and ``none_of`` counts only events whose values are known: those of the parent.
+    in no gate, and ``none_of`` holds only events whose values the gates named can be judged by.
 
     Raises
     ------
@@ -53,6 +53,8 @@ def gate_sample(sample: FlowSample, gating: Gating) -> GatedSample:
         parent = inside[gate.parent or "all"]
         if gate.kind in ("all_of", "any_of", "none_of"):
             inside[gate.name] = parent & _combined(gate, inside)
+            if gate.kind == "none_of":
+                inside[gate.name] &= _known(gate, gating, linear)
         elif gate.kind == "bounds":
             inside[gate.name] = parent & _in_box(gate, values, gating.scales)
         else:
@@ -183,6 +185,12 @@ def _combined(gate: Gate, inside: Mapping[str, Inside]) -> Inside:
         return np.asarray(others.all(axis=0))
     any_of = np.asarray(others.any(axis=0))
     return any_of if gate.kind == "any_of" else ~any_of
+
+
+def _known(gate: Gate, gating: Gating, linear: Mapping[Dimension, Floats]) -> Inside:
+    """Events that are not NaN on any axis of the gates that a gate excludes."""
+    axes = {_unscaled(axis) for part in gate.gates for axis in gate_axes(gating, part)}
+    return np.asarray(~np.any([np.isnan(linear[axis]) for axis in axes], axis=0))
 
 
 def _in_box(gate: Gate, linear: Sequence[Floats], scales: Mapping[str, Scale]) -> Inside:

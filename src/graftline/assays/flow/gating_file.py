@@ -2,7 +2,7 @@
 
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,18 @@ class Gating:
     scales: Mapping[str, Scale]
     gates: tuple[Gate, ...]
     roles: Mapping[str, str]
+
+
+def gate_axes(gating: Gating, name: str | None) -> Iterator[Dimension]:
+    """Every axis that decides whether an event is in a gate: its own, its parents', its parts'."""
+    gates = {gate.name: gate for gate in gating.gates}
+    if name not in gates:
+        return
+    gate = gates[name]
+    yield from gate.dimensions
+    for part in gate.gates:
+        yield from gate_axes(gating, part)
+    yield from gate_axes(gating, gate.parent)
 
 
 def read_gating(path: str | Path) -> Gating:

@@ -1,11 +1,10 @@
 """Which channels gates stand on: the CD7 axis, and the markers that a gate relies on."""
 
 import re
-from collections.abc import Iterator
 
 from graftline.assays.flow.fcs import FlowSample, channel_index
 from graftline.assays.flow.gates import GatedSample
-from graftline.assays.flow.gating_file import Dimension, Gating
+from graftline.assays.flow.gating_file import Dimension, gate_axes
 
 _CD7 = re.compile(r"(?<![A-Za-z0-9])CD ?7(?![0-9])", re.IGNORECASE)
 _NO_MARKER = re.compile(r"FSC|SSC|TIME|WIDTH|EVENT", re.IGNORECASE)
@@ -15,18 +14,6 @@ def channel_label(sample: FlowSample, channel: str) -> str:
     """Marker of a channel, or its name where it has none."""
     index = channel_index(sample, channel)
     return sample.parameters[index].marker or sample.channels[index]
-
-
-def gate_axes(gating: Gating, name: str | None) -> Iterator[Dimension]:
-    """Every axis that decides whether an event is in a gate: its own, its parents', its parts'."""
-    gates = {gate.name: gate for gate in gating.gates}
-    if name not in gates:
-        return
-    gate = gates[name]
-    yield from gate.dimensions
-    for part in gate.gates:
-        yield from gate_axes(gating, part)
-    yield from gate_axes(gating, gate.parent)
 
 
 def gate_markers(gated: GatedSample, name: str) -> tuple[str, ...]:

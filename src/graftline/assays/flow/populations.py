@@ -101,13 +101,15 @@ def choose_reference(
     wbc_1e9_per_l: float | None = None,
     lymphocytes_1e9_per_l: float | None = None,
     beads_per_ul: float | None = None,
+    least_events: int = 1,
 ) -> Reference | None:
     """The reference of a sample: counting beads, leukocytes or lymphocytes; none without a number.
 
     Raises
     ------
     InputError
-        No gate for the role, no events in it, or a concentration that is not positive.
+        No gate for the role, fewer than ``least_events`` in it, or a concentration that is not
+        positive.
     ValueError
         More than one concentration.
     """
@@ -123,10 +125,11 @@ def choose_reference(
         return None
     role, per_ul = known[0]
     events = role_events(gated, role)
-    if events == 0 or not per_ul > 0:
+    if events < max(least_events, 1) or not per_ul > 0:
         remedy = "check the gate, the acquisition and the concentration"
-        expected = f"events in the gate of {role} and their concentration"
-        raise InputError([Problem(gated.sample.name, expected, remedy)])
+        expected = f"at least {max(least_events, 1)} events of {role} and their concentration"
+        found = f"{events} events at {per_ul:g} per microlitre"
+        raise InputError([Problem(gated.sample.name, expected, remedy, found=found)])
     return Reference(role, events, per_ul)
 
 
@@ -164,7 +167,7 @@ def t_cell_labs(
     Raises
     ------
     InputError
-        Roles missing, no reference events, CD7 gates that are not inside the CAR-negative gate.
+        Roles missing, too few reference events, CD7 gates that hold CAR-T cells.
     """
     require_car_negative(gated)
     reference = choose_reference(
@@ -172,6 +175,7 @@ def t_cell_labs(
         wbc_1e9_per_l=wbc_1e9_per_l,
         lymphocytes_1e9_per_l=lymphocytes_1e9_per_l,
         beads_per_ul=beads_per_ul,
+        least_events=least_events,
     )
     rows: list[tuple[str, float, str, str, float | None]] = []
     if reference is not None:

@@ -42,7 +42,7 @@ def mrd_result(
 
     Positive with at least ``detection_events``; the limit of detection is that number over the
     total, so 1e-4 needs 200,000 nucleated events. Fewer total events make a negative result
-    ``negative, low sensitivity``.
+    ``negative, low sensitivity``. Limits are at most 1.
 
     Raises
     ------
@@ -56,11 +56,11 @@ def mrd_result(
     if total < 1 or not 0 <= events <= total:
         raise ValueError("MRD needs nucleated events, and no more MRD events than those")
     low, high = share_interval(events, total, confidence=confidence)
-    limit = detection_events / total
+    limit = min(detection_events / total, 1.0)
     label = "positive" if events >= detection_events else "negative"
     if label == "negative" and limit > sensitivity:
         label = "negative, low sensitivity"
-    quantified = quantification_events / total
+    quantified = min(quantification_events / total, 1.0)
     return Mrd(events, total, events / total, low, high, limit, quantified, label)
 
 

@@ -7,7 +7,8 @@ from typing import Literal
 import polars as pl
 
 from graftline.assays.flow.gates import GatedSample
-from graftline.assays.flow.markers import cd7_axis, gate_axes, gate_markers, is_cd7
+from graftline.assays.flow.gating_file import gate_axes
+from graftline.assays.flow.markers import cd7_axis, gate_markers, is_cd7
 from graftline.assays.flow.panels import (
     GatePanel,
     Intensities,
@@ -157,8 +158,8 @@ def _t_cells(
     """T cells of a blood sample: the table, the rows of ``labs``, and findings."""
     if row is None or not has_roles(gated, "car_negative_t") or row.specimen not in (None, "blood"):
         return None, None, []
-    reference, problems = _reference(row, gated, file)
     least = thresholds.least_events
+    reference, problems = _reference(row, gated, file, least)
     table = t_cell_table(gated, reference, least_events=least)
     if row.patient is None or row.day is None:
         return table, None, problems
@@ -179,11 +180,11 @@ def _concentration(row: FlowRow) -> dict[str, float]:
 
 
 def _reference(
-    row: FlowRow, gated: GatedSample, file: str
+    row: FlowRow, gated: GatedSample, file: str, least: int
 ) -> tuple[Reference | None, list[Problem]]:
     given = _concentration(row)
     try:
-        return choose_reference(gated, **given), []
+        return choose_reference(gated, least_events=least, **given), []
     except InputError as error:
         lacking = all(p.column == "[roles]" for p in error.problems)
         severity = Severity.ERROR if lacking else Severity.WARNING
