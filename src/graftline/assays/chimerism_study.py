@@ -116,9 +116,25 @@ def _rows(sheet: Path) -> pl.DataFrame:
             Problem(sheet.name, expected, "correct it", row=n, column=name, found=f"{value:g}")
             for n, value in wrong.select("row", name).rows()
         ]
+    problems += [
+        Problem(
+            sheet.name,
+            "one person or several joined by +, each once, none of them the recipient",
+            "write the donors as the genotype file names them",
+            row=row["row"],
+            column="donor",
+            found=row["donor"],
+        )
+        for row in rows.iter_rows(named=True)
+        if len({row["recipient"], *(people := _donors(row))}) != len(people) + 1 or "" in people
+    ]
     if problems:
         raise InputError(problems)
     return rows
+
+
+def _donors(row: dict[str, Any]) -> list[str]:
+    return [name.strip() for name in row["donor"].split("+")]
 
 
 def _tables(
@@ -150,7 +166,7 @@ def _one(row: dict[str, Any], tables: dict[str, pl.DataFrame], full_percent: flo
         peaks,
         tables[row["genotypes"]],
         recipient=row["recipient"],
-        donors=[name.strip() for name in row["donor"].split("+")],
+        donors=_donors(row),
         stutter=row["stutter"],
         full_percent=full_percent,
         detection_percent=row["detection_percent"],

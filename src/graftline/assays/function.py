@@ -74,7 +74,7 @@ def _faulty_wells(rows: pl.DataFrame, file: str) -> list[Problem]:
     )
     remedy = "add the unstimulated well: net responses need it"
     problems += [
-        Problem(file, f"a well 'none' on day {day}", remedy, row=row, patient=str(subject))
+        Problem(file, f"a well 'none' on day {day:g}", remedy, row=row, patient=str(subject))
         for subject, day, row in lacking.select("subject", "day", "row").rows()
     ]
     return problems

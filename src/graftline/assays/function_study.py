@@ -133,11 +133,11 @@ def _counts(
         responding.append(int((inside[0] & inside[1]).sum()))
         parent.append(int(inside[1].sum()))
     if problems:
-        raise InputError(problems)
+        raise InputError(dict.fromkeys(problems))
     counted = rows.with_columns(
         responding=pl.Series(responding, dtype=pl.Int64), parent=pl.Series(parent, dtype=pl.Int64)
     )
-    return counted, tuple(notes)
+    return counted, tuple(dict.fromkeys(notes))
 
 
 def _incomplete(file: str, rows: pl.DataFrame) -> list[Problem]:

@@ -85,7 +85,8 @@ def fit_undivided_peak(cfse: Floats, *, least_events: int = 200) -> UndividedPea
 def _mode(logs: Floats) -> tuple[float, float]:
     """Mode and the half width that holds 68 % of the events above it."""
     centre, counts = _histogram(logs)
-    smooth = np.convolve(counts, np.hanning(_BINS_PER_DIVISION // 2 + 1), mode="same")
+    kernel = np.hanning(_BINS_PER_DIVISION // 2 + 1)
+    smooth = np.convolve(counts, kernel)[kernel.size // 2 :][: counts.size]
     peak = float(centre[int(smooth.argmax())])
     above = logs[logs >= peak] - peak
     return peak, float(np.clip(np.quantile(above, 0.68), 0.02, 1.0))

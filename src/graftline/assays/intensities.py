@@ -121,7 +121,7 @@ def _from_table(path: Path, channel: str | None, scale: str | None, *, gated: bo
         with np.errstate(over="ignore"):
             return np.asarray(_BASES[scale] ** values)
     known = values[np.isfinite(values)]
-    if scale is None and known.size and known.max() < _LARGEST_LOGARITHM:
+    if scale is None and known.size and 0 < np.median(known) <= known.max() < _LARGEST_LOGARITHM:
         expected = "intensities on the linear scale; these look like logarithms"
         remedy = "write log10, log2 or ln (or linear, if they are) in the column scale of the sheet"
         found = f"{known.min():.3g} to {known.max():.3g}"

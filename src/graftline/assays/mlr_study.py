@@ -71,7 +71,7 @@ def mlr_study(
     wells, problems = _read_wells(sheet, rows, progress)
     problems += _faulty_wells(sheet.name, rows, wells)
     if stops_results(problems):
-        raise InputError(problems)
+        raise InputError(dict.fromkeys(problems))
     usable = {row: well for row, well in wells.items() if _is_enough(well)}
     progress("Fitting generations")
     judged = judge_wells(
@@ -90,7 +90,7 @@ def mlr_study(
         ),
         judged,
         _at_rest(usable),
-        tuple(problems),
+        tuple(dict.fromkeys(problems)),
     )
 
 
@@ -98,7 +98,7 @@ def inspect_mlr(sheet: Path) -> list[Problem]:
     """Everything that is wrong with a sheet and the files it names, without a fit."""
     rows = _rows(sheet)
     wells, problems = _read_wells(sheet, rows, lambda _: None)
-    return [*problems, *_faulty_wells(sheet.name, rows, wells)]
+    return list(dict.fromkeys([*problems, *_faulty_wells(sheet.name, rows, wells)]))
 
 
 def _rows(sheet: Path) -> pl.DataFrame:

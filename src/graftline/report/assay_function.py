@@ -20,7 +20,7 @@ def function_section(study: FunctionStudy) -> Section:
     tables = [responses_table(study), function_people_table(study), function_wells_table(study)]
     missing = []
     if tables[1] is None:
-        missing.append("Patients and donors are not compared: one side has no wells.")
+        missing.append("Patients and donors are not compared: one side has no stimulated wells.")
     patients = study.wells["patient"].unique(maintain_order=True).to_list()
     if len(patients) > MOST_PANELS:
         missing.append(f"Figures show the first {MOST_PANELS} of {len(patients)} patients.")

@@ -99,5 +99,5 @@ def _missing(study: MlrStudy) -> tuple[str, ...]:
         count = "1 well has" if doubted.height == 1 else f"{doubted.height} wells have"
         sentences.append(f"{count} doubts about the fit; the table of wells names them.")
     if not study.people.filter((pl.col("patients") > 0) & (pl.col("donors") > 0)).height:
-        sentences.append("Patients and donors are not compared: one side has no wells.")
+        sentences.append("Patients and donors are not compared: one side has no stimulated wells.")
     return tuple(sentences)

@@ -154,4 +154,4 @@ def _number(value: float | None, otherwise: str) -> str:
 
 
 def _reads(reads: int | None, depth: int | None) -> str:
-    return "no record" if depth is None and reads is None else f"{reads}/{depth}"
+    return "no depth" if depth is None or reads is None else f"{reads}/{depth}"

@@ -49,6 +49,7 @@ def parameters_table(study: KineticsStudy) -> ReportTable:
                 _value(row["auc"], row["reason_auc"]) + _until(row, study),
                 _day(row["tlast"]) + ("+" if row["detectable_last"] else ""),
                 _half_life(row),
+                _fit(row),
                 _percent(row["extrapolated_percent"]),
                 _second(row),
             ),
@@ -67,7 +68,8 @@ def parameters_table(study: KineticsStudy) -> ReportTable:
             TableColumn("Tmax"),
             TableColumn(f"AUC0-{until}"),
             TableColumn("Tlast"),
-            TableColumn("Half-life (r2)"),
+            TableColumn("Half-life"),
+            TableColumn("r2"),
             TableColumn("Beyond Tlast"),
             TableColumn("Second rise"),
         ),
@@ -75,8 +77,8 @@ def parameters_table(study: KineticsStudy) -> ReportTable:
         study.parameters,
         (
             f"{_UNITS}; times in days. AUC followed by (to d): it ends before day {until}. Tlast "
-            "with +: still quantifiable at the last sample. Beyond Tlast: part of the area to "
-            "infinity that the half-life extrapolates.",
+            "with +: still quantifiable at the last sample. r2: adjusted, of the half-life. Beyond "
+            "Tlast: part of the area to infinity that the half-life extrapolates.",
             *((f"{more} rows more; all are in the data.",) if more > 0 else ()),
         ),
     )
@@ -152,10 +154,15 @@ def _until(row: dict[str, object], study: KineticsStudy) -> str:
 
 
 def _half_life(row: dict[str, object]) -> str:
-    value, r2 = row["half_life"], row["half_life_adjusted_r2"]
+    value = row["half_life"]
     if not isinstance(value, float):
         return _REASONS.get(str(row["reason_half_life"]), "not evaluable")
-    return f"{significant(value)} ({number(r2, digits=2)})" if isinstance(r2, float) else ""
+    return significant(value)
+
+
+def _fit(row: dict[str, object]) -> str:
+    r2 = row["half_life_adjusted_r2"]
+    return number(r2, digits=2) if isinstance(r2, float) else ""
 
 
 def _percent(value: float | None) -> str:

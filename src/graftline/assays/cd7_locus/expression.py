@@ -15,6 +15,10 @@ from graftline.problems import InputError, Problem, Severity
 Floats = NDArray[np.float64]
 
 
+class _Damaged(Exception):
+    """Parts of a file that do not fit each other."""
+
+
 def read_cells(
     path: str | Path,
     *,
@@ -49,7 +53,7 @@ def read_cells(
     try:
         with h5py.File(path, "r") as file:
             return _read_cells(path, file, gene, columns, layer)
-    except (OSError, KeyError) as fault:
+    except (OSError, KeyError, _Damaged) as fault:
         remedy = "write the file again with anndata"
         expected = f"an h5ad file ({fault})"
         raise InputError([Problem(path.name, expected, remedy, Severity.UNREADABLE)]) from None
@@ -80,13 +84,15 @@ def _read_cells(
         raise InputError(problems)
     matrix = file["X"] if layer is None else file["layers"][layer]
     cells = _index(file["obs"])
-    return pl.DataFrame(
-        {
-            "cell": cells,
-            **{name: _annotation(file["obs"][name]) for name in columns},
-            "value": _column(matrix, place, len(cells)),
-        }
-    )
+    found: dict[str, Any] = {
+        "cell": cells,
+        **{name: _annotation(file["obs"][name]) for name in columns},
+        "value": _column(matrix, place, len(cells)),
+    }
+    for name, values in found.items():
+        if len(values) != len(cells):
+            raise _Damaged(f"{len(cells)} cells but {len(values)} of {name}")
+    return pl.DataFrame(found)
 
 
 def _index(group: Any) -> list[str]:
@@ -102,18 +108,28 @@ def _strings(values: Any) -> list[str]:
 
 def _annotation(values: Any) -> list[Any]:
     if hasattr(values, "keys"):
-        levels = _strings(values["categories"])
-        return [levels[code] if code >= 0 else None for code in values["codes"][:].tolist()]
+        levels, codes = _strings(values["categories"]), values["codes"][:].tolist()
+        if max(codes, default=-1) >= len(levels):
+            raise _Damaged("codes beyond the categories")
+        return [levels[code] if code >= 0 else None for code in codes]
     found = values[:]
     return _strings(values) if found.dtype.kind in "OS" else found.tolist()
 
 
 def _column(matrix: Any, place: int, cells: int) -> Floats:
     if not hasattr(matrix, "keys"):
+        if matrix.ndim != 2 or matrix.shape[1] <= place:
+            raise _Damaged(f"a matrix of shape {matrix.shape}")
         return np.asarray(matrix[:, place], dtype=np.float64)
     values = np.zeros(cells)
     data, indices, starts = matrix["data"], matrix["indices"], matrix["indptr"][:]
-    if matrix.attrs["encoding-type"] == "csc_matrix":
+    rows, genes = (int(n) for n in matrix.attrs.get("shape", (cells, place + 1)))
+    by_gene = matrix.attrs["encoding-type"] == "csc_matrix"
+    if rows != cells or genes <= place or starts.size != (genes if by_gene else cells) + 1:
+        raise _Damaged(f"{cells} cells but a matrix of {rows} by {genes}")
+    if int(starts[-1]) > min(data.shape[0], indices.shape[0]):
+        raise _Damaged("a matrix that is cut short")
+    if by_gene:
         here = slice(int(starts[place]), int(starts[place + 1]))
         values[indices[here]] = data[here]
         return values
