@@ -168,7 +168,7 @@ def tcr(
 
     from typing import cast
 
-    from graftline.assays.sheet import is_sheet
+    from graftline.assays.sheet import is_sheet, sheet_notes
     from graftline.assays.tcr.clones import CloneKey
     from graftline.assays.tcr.study import TcrOptions, tcr_files_study, tcr_study
     from graftline.report.assay_tcr import tcr_facts, tcr_section
@@ -184,9 +184,11 @@ def tcr(
         depth=depth,
         seed=seed,
     )
+    notes: list[Problem] = []
     with progress("Repertoires") as step:
         if len(inputs) == 1 and is_sheet(inputs[0], TCR_SHEET.columns):
             study = tcr_study(inputs[0], options=options, progress=step)
+            notes = sheet_notes(inputs[0], TCR_SHEET.columns)
         else:
             study = tcr_files_study(
                 inputs,
@@ -202,7 +204,7 @@ def tcr(
         inputs,
         name="tcr",
         shown=terminal_table(study),
-        problems=study.problems,
+        problems=(*notes, *study.problems),
         facts=tcr_facts(study),
         out=out,
         figures=formats,

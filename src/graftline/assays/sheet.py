@@ -25,6 +25,7 @@ _TYPES: dict[SheetKind, type[pl.DataType]] = {
 _MISSING = {"", "NA", "N/A", "na", "NaN", "nan", "null", "NULL", "None"}
 _FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _FAR_DAY = 20_000
+_HEADER_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +111,19 @@ def is_sheet(path: Path, columns: Sequence[SheetColumn]) -> bool:
 
     False for what cannot be read at all; the reader that is tried next says why.
     """
-    if not path.is_file() or path.suffix.lower() == ".gz":
+    if not path.is_file():
         return False
     try:
-        header = _read_text(path, columns, rows=False).header
-    except InputError:
+        with path.open("rb") as stream:
+            start, _ = decode(stream.read(_HEADER_BYTES), path.name)
+    except OSError:
         return False
-    return "file" in header
+    if start is None:
+        return False
+    known = {column.name for column in columns}
+    header = start.split("\n", 1)[0]
+    separator = _separator(header, known)
+    return "file" in {name.strip().strip('"').lower() for name in header.split(separator)}
 
 
 def named_files(path: Path, columns: Sequence[SheetColumn]) -> set[Path]:
@@ -144,7 +151,7 @@ def repeated_rows(
     ]
 
 
-def _read_text(path: Path, columns: Sequence[SheetColumn], *, rows: bool = True) -> _Text:
+def _read_text(path: Path, columns: Sequence[SheetColumn]) -> _Text:
     if path.is_dir():
         raise _unreadable(path, "a sample sheet (CSV), not a folder", "name the file in it")
     try:
@@ -158,22 +165,25 @@ def _read_text(path: Path, columns: Sequence[SheetColumn], *, rows: bool = True)
     if not text.strip():
         raise _unreadable(path, "a header row; the file is empty", _columns_remedy(columns))
     known = {column.name for column in columns}
-    separator = max(",;\t", key=lambda s: _known_names(text.split("\n", 1)[0], s, known))
+    separator = _separator(text.split("\n", 1)[0], known)
     try:
         records = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     except csv.Error as error:
         remedy = "look for an unclosed quotation mark, and save the sheet again"
         raise _unreadable(path, f"a CSV table ({error})", remedy) from None
     header = tuple(name.strip().lower().replace(" ", "_") for name in records[0])
-    found = list(_numbered(path, records[1:], len(header))) if rows else []
-    if rows and not found:
+    found = list(_numbered(path, records[1:], len(header)))
+    if not found:
         raise InputError([Problem(path.name, "at least one sample", "add a row for each", row=2)])
     return _Text(header, tuple(found), tuple(notes))
 
 
-def _known_names(header: str, separator: str, known: set[str]) -> tuple[int, int]:
-    names = [name.strip().strip('"').lower() for name in header.split(separator)]
-    return sum(name in known for name in names), len(names)
+def _separator(header: str, known: set[str]) -> str:
+    def told(separator: str) -> tuple[int, int]:
+        names = [name.strip().strip('"').lower() for name in header.split(separator)]
+        return sum(name in known for name in names), len(names)
+
+    return max(",;\t", key=told)
 
 
 def _numbered(

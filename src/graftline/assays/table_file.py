@@ -54,8 +54,10 @@ def open_table_file(path: Path) -> TableFile:
 
 
 def _first_bytes(path: Path, size: int = 65536) -> bytes:
+    if path.is_dir():
+        raise _unreadable(path, "a file, not a folder", "name the files in it")
     if not path.is_file():
-        raise _unreadable(path, "a file", "check the name and the folder")
+        raise _unreadable(path, "a file that exists", "check the name and the folder")
     with path.open("rb") as stream:
         start = stream.read(size)
     if start[:2] == _GZIP:

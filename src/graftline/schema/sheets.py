@@ -43,7 +43,7 @@ TCR_SHEET = Sheet(
     (
         FILE,
         SheetColumn(
-            "patient", "text", True, "Study ID of the patient; of a donor, the patient's he gave to"
+            "patient", "text", True, "Study ID of the patient; for a donor, of the one who received"
         ),
         SheetColumn(
             "day", "day", False, "Study day of the sample; needed unless it is the donor's"

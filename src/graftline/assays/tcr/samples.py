@@ -145,8 +145,13 @@ def _sheet_problems(rows: pl.DataFrame, file: str, *, partly: bool) -> list[Prob
         remedy="delete one of the rows, or give each a name of its own in column sample",
     )
     problems += repeated_rows(
-        rows.with_columns(pl.col("repertoire").fill_null("")),
-        ("file", "repertoire"),
+        rows.with_columns(
+            named=pl.col("file").str.extract(r"([^/\\]+)$")
+            + pl.when(pl.col("repertoire").is_null())
+            .then(pl.lit(""))
+            .otherwise(", " + pl.col("repertoire"))
+        ).filter(pl.struct("file", "repertoire").is_duplicated()),
+        ("named",),
         file=file,
         expected="each file once",
         remedy="correct the name; of a file with several samples name each in column repertoire",
