@@ -222,8 +222,8 @@ SHEET_FAULTS = {
     ),
     "gating is no gating": (
         "file,patient,day,specimen,gating\na.fcs,P01,1,blood,a.fcs\n",
-        1,
-        "a TOML file",
+        2,
+        "gating file (TOML)",
     ),
 }
 
@@ -246,6 +246,23 @@ def test_cd7_gates_that_hold_car_t_stop_the_sample(tmp_path: Path) -> None:
     result = run(tmp_path / "a.fcs", "--gating", tmp_path / "g.toml")
     assert result.exit_code == 1
     assert "CAR-T cells would count as T cells" in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("[[gates]\n", 2, "line 1"),
+        ("gates = 3\n", 1, "at least one gate"),
+        ("scales = 3\ngates = [1]\nroles = []\n", 1, "a table of keys and values"),
+        ('[[gates]]\nname = "g"\nbounds = [{ channel = "C1", min = nan }]\n', 1, "numbers for min"),
+        ('[[gates]]\nname = "g"\nbounds = [{ channel = "C1", scale = "s" }]\n', 1, "[scales]"),
+    ],
+)
+def test_faults_of_a_gating_file(text: str, code: int, words: str, tmp_path: Path) -> None:
+    write_fcs(tmp_path / "a.fcs", TWO)
+    (tmp_path / "g.toml").write_text(text)
+    result = run(tmp_path / "a.fcs", "--gating", tmp_path / "g.toml")
+    assert (result.exit_code, words in result.output) == (code, True), result.output
 
 
 def test_controls_are_gated_and_never_a_result(tmp_path: Path) -> None:

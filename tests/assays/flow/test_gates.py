@@ -321,7 +321,7 @@ def test_a_gating_file_with_many_faults_names_them_all(tmp_path: Path) -> None:
         assert word in text, word
     bad = tmp_path / "bad.toml"
     bad.write_text("[[gates]\n")
-    with pytest.raises(InputError, match="a TOML file"):
+    with pytest.raises(InputError, match="gating file"):
         read_gating(bad)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graftline.assays.flow.scales import Scale, scale_fault
-from graftline.problems import InputError, Problem
+from graftline.problems import InputError, Problem, Severity
 
 ROLES = (
     "leukocytes",
@@ -103,11 +103,15 @@ def read_gating(path: str | Path) -> Gating:
         problems at once.
     """
     path = Path(path)
+    if path.suffix.lower() in (".wsp", ".xml", ".fcs"):
+        remedy = "write the gates as TOML; graftline flow takes a workspace or GatingML file itself"
+        raise InputError([Problem(path.name, "a gating file (TOML)", remedy, Severity.UNREADABLE)])
     try:
         content = tomllib.loads(path.read_text("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
-        remedy = "mend the line named, or start from the example in the documentation"
-        raise InputError([Problem(path.name, f"a TOML file ({fault})", remedy)]) from None
+        remedy = "mend the line named; graftline flow FILE --starter prints a file to begin with"
+        expected = f"a gating file (TOML): {fault}"
+        raise InputError([Problem(path.name, expected, remedy, Severity.UNREADABLE)]) from None
     gating = parse_gating(content, file=path.name)
     if gating.matrix in ("file", "none"):
         return gating
@@ -125,27 +129,40 @@ def parse_gating(content: Mapping[str, Any], *, file: str = "gating") -> Gating:
     """
     faults: list[tuple[str, str]] = []
     _unknown(faults, "the file", content, {"compensation", "scales", "gates", "roles"})
-    compensation = content.get("compensation", {})
+    compensation = _table(faults, "[compensation]", content.get("compensation", {}))
     _unknown(faults, "[compensation]", compensation, {"matrix"})
+    matrix = compensation.get("matrix", "file")
+    if not isinstance(matrix, str) or not matrix:
+        faults.append(("[compensation]", 'matrix: "file", "none" or a CSV file'))
     scales = {
         name: scale
-        for name, given in content.get("scales", {}).items()
-        if (scale := _scale(faults, name, given)) is not None
+        for name, given in _table(faults, "[scales]", content.get("scales", {})).items()
+        if (scale := _scale(faults, name, _table(faults, f"[scales.{name}]", given))) is not None
     }
     gates: list[Gate] = []
-    if not content.get("gates"):
+    listed = content.get("gates")
+    if not isinstance(listed, list) or not listed:
         faults.append(("[[gates]]", "at least one gate"))
-    for number, given in enumerate(content.get("gates", ()), start=1):
-        gate = _gate(faults, number, given, scales, [g.name for g in gates])
+        listed = []
+    for number, given in enumerate(listed, start=1):
+        table = _table(faults, f"gate {number}", given)
+        gate = _gate(faults, number, table, scales, [g.name for g in gates]) if table else None
         if gate is not None:
             gates.append(gate)
-    roles = content.get("roles", {})
+    roles = _table(faults, "[roles]", content.get("roles", {}))
     _roles(faults, roles, [g.name for g in gates])
     if faults:
         raise InputError(
             Problem(file, expected, f"correct {place}", column=place) for place, expected in faults
         )
-    return Gating(file, str(compensation.get("matrix", "file")), scales, tuple(gates), dict(roles))
+    return Gating(file, matrix, scales, tuple(gates), dict(roles))
+
+
+def _table(faults: list[tuple[str, str]], place: str, given: object) -> Mapping[str, Any]:
+    if isinstance(given, dict):
+        return given
+    faults.append((place, f"a table of keys and values, not {given!r}"))
+    return {}
 
 
 def _unknown(
@@ -269,14 +286,12 @@ def _dimensions(
     for axis in given:
         _unknown(faults, place, axis, _DIMENSION_KEYS)
         bounds = [axis.get(end) for end in ("min", "max")]
-        sound = isinstance(axis.get("channel"), str) and all(
-            b is None or _is_number(b) for b in bounds
-        )
-        if not sound:
+        named = isinstance(axis.get("channel"), str) and isinstance(axis.get("scale", ""), str)
+        if not named or not all(b is None or _is_number(b) for b in bounds):
             faults.append(
                 (
                     place,
-                    "a channel name, and numbers for min and max; leave out the end that is open",
+                    "names for channel and scale, numbers for min and max; leave out an open end",
                 )
             )
             return None
@@ -284,6 +299,8 @@ def _dimensions(
         if low is not None and high is not None and low >= high:
             faults.append((place, f"min below max for {axis['channel']}"))
         compensated = axis.get("compensated", True)
+        if not isinstance(compensated, bool):
+            faults.append((place, "true or false for compensated"))
         dimensions.append(
             Dimension(axis["channel"], axis.get("scale"), low, high, bool(compensated))
         )
