@@ -1,8 +1,8 @@
 """Commands of cell assays and kinetics: what they print, write, and say of hostile files."""
 
-import builtins
 import csv
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -129,7 +129,8 @@ def test_hostile_files_end_in_words(tmp_path: Path, command: str, kind: str) -> 
     sheet = COMMANDS[command][0](tmp_path)
     (tmp_path / "hostile.csv").write_bytes(HOSTILE[kind])
     result = run(command, edited(sheet, 2, "file", "hostile.csv"), "--out", tmp_path / "out")
-    assert result.exit_code in (1, 2)
+    # one well of two without a cell is left out and said; anything else stops
+    assert result.exit_code in (1, 2) or "the well is left out" in result.output
     assert "expected" in result.output
 
 
@@ -149,18 +150,13 @@ def test_hostile_sheets_end_in_words(tmp_path: Path, command: str, content: byte
 
 @pytest.mark.parametrize(("module", "file"), [("pybigtools", "base.bw"), ("h5py", "cells.h5ad")])
 def test_a_reader_that_is_not_installed_is_named(tmp_path, monkeypatch, module, file) -> None:
-    sheet = cd7_sheet(tmp_path)
-    real = builtins.__import__
-
-    def absent(name, *rest):
-        if name.split(".")[0] == module:
+    def without(name: str):
+        if name == module:
             raise ModuleNotFoundError(f"No module named {module!r}", name=module)
-        return real(name, *rest)
+        return import_module(name)
 
-    def import_module(name):
-        return absent(name)
-
-    monkeypatch.setattr("graftline.assays.extras.import_module", import_module)
+    sheet = cd7_sheet(tmp_path)
+    monkeypatch.setattr("graftline.assays.extras.import_module", without)
     rows = [
         line for line in sheet.read_text("utf-8").splitlines() if file in line or "kind" in line
     ]

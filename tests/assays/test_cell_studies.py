@@ -100,8 +100,8 @@ def test_counts_of_a_sheet_may_come_from_gates(tmp_path: Path) -> None:
     write_fcs(tmp_path / "rest.fcs", [np.array([1.0, 1, 1, 9]), np.array([5.0, 5, 0, 5])])
     write_fcs(tmp_path / "cmv.fcs", [np.array([1.0, 9, 9, 9]), np.array([5.0, 5, 0, 5])])
     (tmp_path / "g.toml").write_text(
-        '[[gates]]\nname = "cd8"\nbounds = [{channel = "P2", min = 1}]\n'
-        '[[gates]]\nname = "ifn"\nbounds = [{channel = "P1", min = 5}]\n'
+        '[[gates]]\nname = "cd8"\nbounds = [{channel = "C2", min = 1}]\n'
+        '[[gates]]\nname = "ifn"\nbounds = [{channel = "C1", min = 5}]\n'
     )
     rows = [
         ("P1", 1, "patient", stimulus, 1, f"{name}.fcs", "g.toml", "ifn", "cd8")
