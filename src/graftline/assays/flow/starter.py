@@ -104,7 +104,7 @@ def starter_gating(sample: FlowSample) -> str:
 
 def _head(sample: FlowSample, top: float) -> str:
     listed = "\n".join(
-        f"#   {c}" + (f"  ({p.marker})" if p.marker else "")
+        f"#   {_quoted(c)}" + (f", {_quoted(p.marker)}" if p.marker else "")
         for c, p in zip(sample.channels, sample.parameters, strict=True)
     )
     matrix = "none" if sample.spillover is None else "file"
@@ -223,7 +223,7 @@ def _rest(name: str, parent: str, other: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _split(sample: FlowSample, channel: str, scale: Scale) -> float:
