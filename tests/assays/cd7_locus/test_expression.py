@@ -117,3 +117,44 @@ def test_samples_are_the_replicates() -> None:
     assert tied["p"] == pytest.approx(0.1)
     one = compare_cluster_shares(shares([0.1], [0.6, 0.7]), before="before", after="after")
     assert one["p"].to_list() == [None]
+
+
+def test_files_of_other_anndata_versions_are_read(tmp_path: Path) -> None:
+    path = h5ad(tmp_path / "old.h5ad", layout="dense")
+    with h5py.File(path, "a") as file:
+        obs = file["obs"]
+        # before 0.8: codes in obs, their words in a group beside
+        del obs["cluster"]
+        obs["cluster"] = np.array([0, 1, 1, -1], np.int8)
+        obs.create_group("__categories")["cluster"] = ["blast", "T"]
+        # 0.11 and later: text that may be missing has a mask
+        del obs["time"]
+        group = obs.create_group("time")
+        group["values"], group["mask"] = ["a", "a", "b", ""], np.array([False] * 3 + [True])
+        raw = file.create_group("raw")
+        raw.create_group("var")["gene"] = ["CD7"]
+        raw["var"].attrs["_index"] = "gene"
+        raw["X"] = np.arange(4.0)[:, None]
+    cells = read_cells(path)
+    assert cells["cluster"].to_list() == ["blast", "T", "T", None]
+    assert cells["time"].to_list() == ["a", "a", "b", None]
+    assert read_cells(path, layer="raw")["value"].to_list() == [0, 1, 2, 3]
+    with pytest.raises(InputError, match="found 'raw'"):
+        read_cells(path, layer="scaled")
+
+
+@pytest.mark.parametrize("fault", ["codes", "matrix", "cut"])
+def test_parts_that_do_not_fit_are_said(tmp_path: Path, fault: str) -> None:
+    path = h5ad(tmp_path / "a.h5ad")
+    with h5py.File(path, "a") as file:
+        if fault == "codes":
+            file["obs"]["cluster"]["codes"][0] = 7
+        elif fault == "matrix":
+            del file["X"]
+            file["X"] = VALUES[:2]
+        else:
+            data = file["X"]["data"][:]
+            del file["X"]["data"]
+            file["X"]["data"] = data[:1]
+    with pytest.raises(InputError, match="an h5ad file"):
+        read_cells(path)

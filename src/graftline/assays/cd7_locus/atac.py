@@ -40,6 +40,8 @@ def read_signal(path: str | Path, region: Region) -> tuple[Floats, int]:
     # Intervals, not the library's value query, whose filling of gaps differs between versions.
     values, covered = np.zeros(region.end - region.start + 1), 0
     for start, end, value in records:
+        if value != value:  # not a number: no data
+            continue
         here = slice(max(start - region.start + 1, 0), min(end - region.start + 1, values.size))
         values[here] = value
         covered += here.stop - here.start

@@ -13,6 +13,7 @@ from graftline.assays.extras import load_extra
 from graftline.problems import InputError, Problem, Severity
 
 Floats = NDArray[np.float64]
+_PIECE = 10_000_000
 
 
 class _Damaged(Exception):
@@ -35,7 +36,8 @@ def read_cells(
     columns : sequence of str
         Columns of ``obs``: categorical, text or numbers.
     layer : str, optional
-        A layer instead of ``X``; values are taken as they are (log-normalised, usually).
+        A layer, or ``raw``, instead of ``X``; values are taken as they are (log-normalised,
+        usually).
 
     Returns
     -------
@@ -62,11 +64,15 @@ def read_cells(
 def _read_cells(
     path: Path, file: Any, gene: str, columns: Sequence[str], layer: str | None
 ) -> pl.DataFrame:
-    names = _index(file["var"])
+    raw = layer == "raw" and "raw" in file
+    genes = file["raw"]["var"] if raw else file["var"]
+    if not hasattr(genes, "keys") or not hasattr(file["obs"], "keys"):
+        raise _Damaged("obs and var are not groups: written before anndata 0.7")
+    names = _index(genes)
     symbols = [
-        _strings(file["var"][name])
+        _strings(genes[name])
         for name in ("gene_symbols", "feature_name", "gene_name")
-        if name in file["var"]
+        if name in genes
     ]
     place = next((found.index(gene) for found in (names, *symbols) if gene in found), None)
     problems = [
@@ -78,15 +84,19 @@ def _read_cells(
     if place is None:
         remedy = "give the gene as the file names it"
         problems.append(Problem(path.name, f"a gene {gene}", remedy, found=", ".join(names[:5])))
-    if layer is not None and layer not in file.get("layers", {}):
-        problems.append(Problem(path.name, f"a layer {layer}", "name one of the file's"))
+    if layer is not None and not raw and layer not in file.get("layers", {}):
+        found = ", ".join([*file.get("layers", {}), *(["raw"] if "raw" in file else [])])
+        problems.append(
+            Problem(path.name, f"a layer {layer}", "name one of the file's", found=found)
+        )
     if problems or place is None:
         raise InputError(problems)
-    matrix = file["X"] if layer is None else file["layers"][layer]
+    layers = file["raw"] if raw else file.get("layers", {})
+    matrix = file["X"] if layer is None else layers["X" if raw else layer]
     cells = _index(file["obs"])
     found: dict[str, Any] = {
         "cell": cells,
-        **{name: _annotation(file["obs"][name]) for name in columns},
+        **{name: _obs_column(file["obs"], name) for name in columns},
         "value": _column(matrix, place, len(cells)),
     }
     for name, values in found.items():
@@ -106,7 +116,18 @@ def _strings(values: Any) -> list[str]:
     return [v.decode() if isinstance(v, bytes) else str(v) for v in values[:]]
 
 
+def _obs_column(obs: Any, name: str) -> list[Any]:
+    """A column of obs; old files keep the words of a category in a group beside."""
+    if name in obs.get("__categories", {}):
+        levels, codes = _strings(obs["__categories"][name]), obs[name][:].tolist()
+        return [levels[code] if 0 <= code < len(levels) else None for code in codes]
+    return _annotation(obs[name])
+
+
 def _annotation(values: Any) -> list[Any]:
+    if hasattr(values, "keys") and "mask" in values:
+        known = zip(_annotation(values["values"]), values["mask"][:].tolist(), strict=True)
+        return [None if missing else value for value, missing in known]
     if hasattr(values, "keys"):
         levels, codes = _strings(values["categories"]), values["codes"][:].tolist()
         if max(codes, default=-1) >= len(levels):
@@ -133,9 +154,13 @@ def _column(matrix: Any, place: int, cells: int) -> Floats:
         here = slice(int(starts[place]), int(starts[place + 1]))
         values[indices[here]] = data[here]
         return values
-    row = np.repeat(np.arange(cells), np.diff(starts))
-    hits = indices[:] == place
-    np.add.at(values, row[hits], data[:][hits])
+    # in pieces: the indices of a million cells do not fit into small machines at once
+    for start in range(0, int(starts[-1]), _PIECE):
+        here = slice(start, min(start + _PIECE, int(starts[-1])))
+        hits = np.flatnonzero(indices[here] == place)
+        if hits.size:
+            row = np.searchsorted(starts, start + hits, side="right") - 1
+            np.add.at(values, row, data[here][hits])
     return values
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from graftline.assays.cd7_locus.atac import Floats, locus_signal, signal_profile
@@ -22,6 +23,7 @@ from graftline.schema.sheets import CD7_SHEET
 
 BASELINE, RELAPSE = "baseline", "relapse"
 _SHOWN_BESIDE = 12_000
+_LARGEST_LOGARITHM = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,11 +262,22 @@ def _annotated(row: dict[str, Any], gene: str) -> tuple[pl.DataFrame, list[Probl
         raise InputError(
             [Problem(file, expected, "fill the columns of obs", found="no cell has all")]
         )
-    if known.height == cells.height:
-        return known, []
-    remedy = "these cells are left out; fill the columns of obs to keep them"
-    found = f"{cells.height - known.height} of {cells.height} cells without"
-    return known, [Problem(file, expected, remedy, Severity.WARNING, found=found)]
+    notes = _counts_not_normalised(file, known["value"])
+    if known.height < cells.height:
+        remedy = "these cells are left out; fill the columns of obs to keep them"
+        found = f"{cells.height - known.height} of {cells.height} cells without"
+        notes.append(Problem(file, expected, remedy, Severity.WARNING, found=found))
+    return known, notes
+
+
+def _counts_not_normalised(file: str, values: pl.Series) -> list[Problem]:
+    numbers = values.to_numpy()
+    largest = float(numbers.max())
+    if largest < _LARGEST_LOGARITHM or (numbers != np.round(numbers)).any():
+        return []
+    expected = "log-normalised values; these look like counts"
+    remedy = "means depend on depth; write the layer with normalised values in the column layer"
+    return [Problem(file, expected, remedy, Severity.WARNING, found=f"up to {largest:g}")]
 
 
 def _missing(rows: pl.DataFrame, before: str, after: str, changes: pl.DataFrame) -> tuple[str, ...]:
