@@ -85,9 +85,9 @@ def _read_cells(
         remedy = "give the gene as the file names it"
         problems.append(Problem(path.name, f"a gene {gene}", remedy, found=", ".join(names[:5])))
     if layer is not None and not raw and layer not in file.get("layers", {}):
-        found = ", ".join([*file.get("layers", {}), *(["raw"] if "raw" in file else [])])
+        listed = ", ".join([*file.get("layers", {}), *(["raw"] if "raw" in file else [])])
         problems.append(
-            Problem(path.name, f"a layer {layer}", "name one of the file's", found=found)
+            Problem(path.name, f"a layer {layer}", "name one of the file's", found=listed)
         )
     if problems or place is None:
         raise InputError(problems)
