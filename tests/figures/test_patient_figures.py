@@ -224,3 +224,25 @@ def test_nothing_of_a_timeline_lies_outside_it():
     assert cut.full.startswith(
         "a very long name of a drug given for an indication without end: day"
     )
+
+
+def test_what_happens_again_stays_on_its_line():
+    rows = [
+        ("Infection", 6, "Escherichia coli, blood", 60.0, 70.0, False),
+        ("Infection", 6, "Aspergillus, lung", 62.0, None, False),
+        ("Infection", 6, "Escherichia coli, blood", 90.0, None, True),
+    ]
+    figure = draw_timeline(spans(rows), {}, hsct_day=None, last_day=100.0)
+    assert figure is not None
+    (label,) = [i for i in figure.items if isinstance(i, Words) and "coli" in i.text]
+    assert label.full == "Escherichia coli, blood: day 60 to 70, day 90 (assumed)"
+    heights = [d.places[0][1] for d in figure.items if isinstance(d, Dots)]
+    assert heights[0] == heights[1] < heights[2]
+
+
+def test_a_single_value_is_no_course():
+    rows = [("Treatment", 0, "CAR-T", 0.0, None, False)]
+    labs = {"crp": course([-5.0], [40.0]), "ferritin": course([-5.0], [900.0])}
+    figure = draw_timeline(spans(rows), labs, hsct_day=None, last_day=50.0)
+    assert figure is not None
+    assert not any("CRP" in text for text in figure.texts)

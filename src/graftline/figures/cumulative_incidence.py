@@ -82,4 +82,14 @@ def _draw(axes: Axes, curve: CauseCurve, colour: str, line: str, unit: float) ->
         100 * np.concatenate([[0.0], high]),
     )
     axes.fill_between(time, low, high, step="post", color=colour, alpha=0.16, linewidth=0)
-    axes.step(time, incidence, where="post", color=colour, linestyle=line, label=curve.label)
+    # over the axis: where nobody has the event, the curve lies on it
+    axes.step(
+        time,
+        incidence,
+        where="post",
+        color=colour,
+        linestyle=line,
+        label=curve.label,
+        zorder=3,
+        clip_on=False,
+    )

@@ -21,6 +21,7 @@ Anchor = Literal["start", "middle", "end"]
 POINTS_PER_INCH = 72.0
 FONTS = "'DejaVu Sans',Verdana,sans-serif"  # Verdana has the same widths
 _ALIGN = {"start": "left", "middle": "center", "end": "right"}
+_RING = 0.8  # line of an open dot
 _DIGITS = 1  # a tenth of a point cannot be seen
 
 
@@ -112,11 +113,8 @@ def drawing_svg(drawing: Drawing, attributes: str) -> str:
     """
     box = f"{_short(drawing.width)} {_short(drawing.height)}"
     parts = []
-    for style, group in groupby(drawing.items, key=_svg_style):
-        items = list(group)
-        words = "".join(_svg_words(item) for item in items if isinstance(item, Words))
-        parts += [f"<g {style}>{words}</g>"] if words else []
-        parts += [_svg_path(item, style) for item in items if not isinstance(item, Words)]
+    for style, items in groupby(drawing.items, key=_svg_style):
+        parts.append(f"<g {style}>{''.join(map(_svg_item, items))}</g>")
     body = "\n".join(parts)
     return f'<svg {attributes} viewBox="0 0 {box}" font-family="{FONTS}">\n{body}\n</svg>'
 
@@ -126,28 +124,24 @@ def _svg_style(item: Item) -> str:
         dash = ' stroke-dasharray="2.6 1.6"' if item.dashed else ""
         return f'stroke="{item.colour}" stroke-width="{_short(item.width)}"{dash} fill="none"'
     if isinstance(item, Dots):
-        return f'stroke="{item.colour}" stroke-linecap="round"'
+        ring = f'fill="#fff" stroke="{item.colour}" stroke-width="{_short(_RING)}"'
+        return ring if item.open else f'fill="{item.colour}"'
     weight = ' font-weight="bold"' if item.bold else ""
     anchor = "" if item.anchor == "start" else f' text-anchor="{item.anchor}"'
     return f'font-size="{_short(item.size)}" fill="{item.colour}"{anchor}{weight}'
 
 
-def _svg_words(words: Words) -> str:
-    told = f"<title>{escape(words.full)}</title>" if words.full else ""
-    place = f'x="{_short(words.x)}" y="{_short(words.y)}"'
-    return f"<text {place}>{told}{escape(words.text, quote=False)}</text>"
-
-
-def _svg_path(item: Stroke | Dots, style: str) -> str:
+def _svg_item(item: Item) -> str:
     if isinstance(item, Stroke):
-        return f'<path {style} d="{"".join(_svg_line(line) for line in item.lines)}"/>'
-    # a line of no length with round ends is a dot
-    dots = "".join(f"M{_short(x)} {_short(y)}h0" for x, y in item.places)
-    path = f'<path {style} stroke-width="{_short(item.size)}" d="{dots}"/>'
-    if not item.open:
-        return path
-    hole = _short(item.size - 1.6)
-    return path + f'<path stroke="#fff" stroke-linecap="round" stroke-width="{hole}" d="{dots}"/>'
+        return f'<path d="{"".join(_svg_line(line) for line in item.lines)}"/>'
+    if isinstance(item, Dots):
+        radius = _short((item.size - _RING * item.open) / 2)
+        return "".join(
+            f'<circle cx="{_short(x)}" cy="{_short(y)}" r="{radius}"/>' for x, y in item.places
+        )
+    told = f"<title>{escape(item.full)}</title>" if item.full else ""
+    place = f'x="{_short(item.x)}" y="{_short(item.y)}"'
+    return f"<text {place}>{told}{escape(item.text, quote=False)}</text>"
 
 
 def _svg_line(points: Sequence[Point]) -> str:
@@ -200,7 +194,7 @@ def drawing_figure(drawing: Drawing) -> Figure:
             dash = (0, (2.6 / item.width, 1.6 / item.width)) if item.dashed else "-"
             axes.plot(x, y, color=item.colour, linewidth=item.width, linestyle=dash)
         else:
-            edge = 0.8 if item.open else 0.0
+            edge = _RING if item.open else 0.0
             axes.plot(
                 [x for x, _ in item.places],
                 [y for _, y in item.places],

@@ -163,9 +163,9 @@ def _panel(
     axes.set_title(title)
     last = float(axes.get_xlim()[1])
     if last > _LONG:
-        axes.set_xlim(left=float(frame["day"].min() or 0.0) - 2.0)  # type: ignore[arg-type]  # a Float64 column
+        axes.set_xlim(left=min(0.0, float(frame["day"].min() or 0.0)) - 2.0)  # type: ignore[arg-type]  # a Float64 column
         split_at(axes, last, at=_EARLY)
-        axes.set_xlabel(f"Days from index infusion (closer after day {_EARLY:g})")
+        axes.set_xlabel(f"Days from index infusion,\ncloser together after day {_EARLY:g}")
     else:
         axes.set_xlabel("Days from index infusion")
 

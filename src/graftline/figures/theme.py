@@ -26,6 +26,7 @@ DAYS_PER_MONTH = 30.4375
 SINGLE_COLUMN, DOUBLE_COLUMN = 3.5, 7.0
 MANY_PATIENTS = 60
 _TALL_AXIS = 1.7
+_TICK_ROOM = 0.09  # of the width of the axes, so that two labels stand apart
 _MARK_SIZE = 9.0  # points per inch of width: the word reaches from edge to edge
 _SCREEN_DPI = 114  # 7 inches fill the text width of the page
 
@@ -207,7 +208,8 @@ def split_at(axes: Axes, last: float, *, at: float, share: float = 0.5) -> None:
     axes.set_xlim(first, last)
     early = MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]).tick_values(first, at)
     late = MaxNLocator(nbins=4, integer=True, steps=[1, 2, 3, 6, 10]).tick_values(at, last)
-    ticks = [t for t in early if first <= t <= at] + [t for t in late if at < t <= last]
+    near = at + _TICK_ROOM * (last - at) / (1 - share)
+    ticks = [t for t in early if first <= t <= at] + [t for t in late if near < t <= last]
     axes.set_xticks(ticks, [f"{t:g}".replace("-", "\N{MINUS SIGN}") for t in ticks])
     axes.axvline(at, color="#BBBBBB", linewidth=1.6, zorder=0)
 

@@ -57,6 +57,16 @@ _FEW_DECADES = 1.7
 _MOST_TICKS = 5
 
 
+_Span = tuple[float, float | None, bool]  # first day, last day if known, whether assumed
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    lane: int
+    text: str
+    spans: tuple[_Span, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _DayAxis:
     """Where a day stands; a long course is drawn closer together after ``SPLIT_DAY``."""
@@ -112,14 +122,17 @@ def draw_timeline(
         (title, [a for a in analytes if a in labs and not labs[a].is_empty()])
         for title, analytes in PANELS
     ]
-    panels = [(title, analytes) for title, analytes in panels if analytes]
+    # one value is no course
+    panels = [
+        (t, names) for t, names in panels if max((labs[a].height for a in names), default=0) > 1
+    ]
     dated = spans.drop_nulls("start").sort("lane_order", "start", "text")
     if dated.is_empty() and not panels:
         return None
-    rows = list(dated.iter_rows(named=True))
-    left = _label_room([str(row["text"]) for row in rows])
+    lines = _lines(dated)
+    left = _label_room([line.text for line in lines])
     axis = _DayAxis(*_limits(dated, labs, hsct_day, last_day), left, _WIDTH - _RIGHT)
-    marks, bottom = _spans(rows, axis)
+    marks, bottom = _spans(lines, axis)
     plots = [(_TOP - 2.0, bottom)]
     for title, analytes in panels:
         top = bottom + _GAP
@@ -164,37 +177,54 @@ def _whole_ticks(first: float, last: float, most: int) -> list[float]:
     return [float(t) for t in found if first <= t <= last]
 
 
-def _spans(rows: Sequence[Mapping[str, object]], axis: _DayAxis) -> tuple[list[Item], float]:
-    """One line per event, lanes a little apart; returns the items and where they end."""
+def _lines(dated: pl.DataFrame) -> list[_Line]:
+    """One line per thing that happened, however often, where it happened first."""
+    found: dict[tuple[int, str], list[_Span]] = {}
+    for row in dated.iter_rows(named=True):
+        key = (row["lane_order"], row["text"])
+        found.setdefault(key, []).append((row["start"], row["stop"], bool(row["assumed"])))
+    return [_Line(lane, text, tuple(spans)) for (lane, text), spans in found.items()]
+
+
+def _spans(lines: Sequence[_Line], axis: _DayAxis) -> tuple[list[Item], float]:
+    """Lines under one another, lanes a little apart; returns the items and where they end."""
     items: list[Item] = []
     y, before = _TOP + _LINE / 2, None
-    for row in rows:
-        y += _LANE_GAP if before not in (None, row["lane"]) else 0.0
-        before = row["lane"]
-        items += _span(row, axis, y, CYCLE[int(str(row["lane_order"])) % len(CYCLE)])
+    for line in lines:
+        y += _LANE_GAP if before not in (None, line.lane) else 0.0
+        before = line.lane
+        items += _label(line, axis, y)
+        for span in line.spans:
+            items += _span(span, axis, y, CYCLE[line.lane % len(CYCLE)])
         y += _LINE
     return items, y - _LINE / 2
 
 
-def _span(row: Mapping[str, object], axis: _DayAxis, y: float, colour: str) -> list[Item]:
-    start, stop = float(str(row["start"])), row["stop"]
+def _label(line: _Line, axis: _DayAxis, y: float) -> list[Item]:
+    shown = cut_to_width(line.text, _MOST_LABEL, _LABEL)
+    told = f"{line.text}: {', '.join(_days_in_words(span) for span in line.spans)}"
+    return [
+        Stroke((((axis.left, y), (axis.right, y)),), _FAINT, 0.6),
+        Words(axis.left - _PAD, y + 2.4, shown, _LABEL, anchor="end", full=told),
+    ]
+
+
+def _span(span: _Span, axis: _DayAxis, y: float, colour: str) -> list[Item]:
+    start, stop, assumed = span
     begun = axis.place(max(start, axis.first))
-    text = str(row["text"])
-    shown = cut_to_width(text, _MOST_LABEL, _LABEL)
-    told = f"{text}: {_days_in_words(start, stop, assumed=bool(row['assumed']))}"
-    words = Words(axis.left - _PAD, y + 2.4, shown, _LABEL, anchor="end", full=told)
-    items: list[Item] = [Stroke((((axis.left, y), (axis.right, y)),), _FAINT, 0.6), words]
-    if isinstance(stop, float) and stop > start:
+    items: list[Item] = []
+    if stop is not None and stop > start:
         ended = axis.place(min(max(stop, axis.first), axis.last))
         items.append(Stroke((((begun, y), (ended, y)),), colour, 3.2))
     if start < axis.first:
         arrow = ((begun + 4.0, y - 2.5), (begun, y), (begun + 4.0, y + 2.5))
         return [*items, Stroke((arrow,), colour, 1.2)]
-    return [*items, Dots(((begun, y),), colour, 4.4, open=bool(row["assumed"]))]
+    return [*items, Dots(((begun, y),), colour, 4.4, open=assumed)]
 
 
-def _days_in_words(start: float, stop: object, *, assumed: bool) -> str:
-    days = f"day {start:g}" + (f" to {stop:g}" if isinstance(stop, float) and stop > start else "")
+def _days_in_words(span: _Span) -> str:
+    start, stop, assumed = span
+    days = f"day {start:g}" + (f" to {stop:g}" if stop is not None and stop > start else "")
     return f"{days} (assumed)" if assumed else days
 
 

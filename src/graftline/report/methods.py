@@ -12,7 +12,7 @@ from graftline.report.further_methods import further_citations, further_methods
 from graftline.report.value import Inputs, Section
 from graftline.rules import Rule, references
 from graftline.tables.analyses import analyses
-from graftline.tables.format import sentence
+from graftline.tables.format import words
 from graftline.tables.selection import only_transplanted
 from graftline.tables.value import ReportTable, TableColumn, TableRow, plain_rows
 
@@ -32,7 +32,7 @@ def methods_section(inputs: Inputs, printed: Sequence[ReportTable] = ()) -> Sect
     numbers = {key: place for place, key in enumerate(cited, start=1)}
     text = (*_study(inputs), *_statistics(inputs, numbers, printed), _software())
     tables = [_rule_table(rules, numbers), _definitions_table(inputs)]
-    tables += [_endpoint_definitions(inputs)] if inputs.trial.protocol.endpoints else []
+    tables += [_endpoint_definitions(inputs, numbers)] if inputs.trial.protocol.endpoints else []
     tables += [_file_table(inputs)] if inputs.trial.files else []
     known = references()
     items = tuple(f"{place}. {known.get(key, key)}" for key, place in numbers.items())
@@ -181,12 +181,12 @@ def _definitions_table(inputs: Inputs) -> ReportTable:
     )
 
 
-def _endpoint_definitions(inputs: Inputs) -> ReportTable:
+def _endpoint_definitions(inputs: Inputs, numbers: dict[str, int]) -> ReportTable:
     frame = pl.DataFrame(
         [
             {
                 "endpoint": e.title,
-                "origin": sentence(e.origin),
+                "origin": words(e.origin),
                 "population": e.population,
                 "censored_at": e.censor.replace("_", " "),
                 "horizon_days": e.horizon_days,
@@ -201,7 +201,8 @@ def _endpoint_definitions(inputs: Inputs) -> ReportTable:
         },
     )
     shown = frame.with_columns(
-        pl.col("horizon_days").cast(pl.Int64).cast(pl.String).fill_null("none")
+        pl.col("horizon_days").cast(pl.Int64).cast(pl.String).fill_null("none"),
+        source=pl.Series([_cited(source, numbers) for source in frame["source"]], dtype=pl.String),
     )
     labels = ("Endpoint", "Counted from", "Population", "Censored at", "Last day", "Source")
     return ReportTable(
@@ -211,6 +212,12 @@ def _endpoint_definitions(inputs: Inputs) -> ReportTable:
         plain_rows(shown),
         frame,
     )
+
+
+def _cited(source: str, numbers: dict[str, int]) -> str:
+    """A source with the number of its reference for the key, and the passage it names."""
+    key, comma, passage = source.partition(",")
+    return f"[{numbers[key]}]{comma}{passage}" if key in numbers else source
 
 
 def _file_table(inputs: Inputs) -> ReportTable:

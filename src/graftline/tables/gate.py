@@ -6,7 +6,7 @@ from dataclasses import replace
 import polars as pl
 
 from graftline.tables.format import count, number, words
-from graftline.tables.layout import LISTING_LIMIT, listed, listing_notes
+from graftline.tables.layout import LISTING_LIMIT, listed, listing_notes, without_empty_columns
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 
 ANSWERS = ("met", "not met", "unknown")
@@ -105,7 +105,7 @@ def gate_patient_table(criteria: pl.DataFrame) -> ReportTable:
         )
         for row in decisions.head(listed(decisions.height)).iter_rows(named=True)
     )
-    return ReportTable(
+    table = ReportTable(
         "gate-patients",
         "Gate to HSCT, decision by decision",
         (
@@ -122,6 +122,7 @@ def gate_patient_table(criteria: pl.DataFrame) -> ReportTable:
             *listing_notes(decisions.height),
         ),
     )
+    return without_empty_columns(table)
 
 
 def patient_gate_table(patient: str, criteria: pl.DataFrame) -> ReportTable | None:

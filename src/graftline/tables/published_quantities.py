@@ -218,6 +218,7 @@ _PRINTED = {
     "mpal": "MPAL",
     "ptcl": "PTCL",
     "tmax": "Tmax",
+    "freq": "frequency",
     "top50": "top 50",
     "100d": "at 100 days",
     "12mo": "at 12 months",
@@ -232,6 +233,8 @@ _PAIRS = {
     "ebv_cmv": "EBV or CMV",
     "mrd_negative": "MRD-negative",
     "mrd_positive": "MRD-positive",
+    "t_eradication": "T-cell eradication",
+    "t_nk": "T and NK cells",
 }
 _PAIRED = re.compile(rf"(?<![a-z0-9])({'|'.join(_PAIRS)})(?![a-z0-9])")
 

@@ -22,7 +22,7 @@ _SUPERSCRIPTS = {
     "≤": r"$\leq$",
 }
 _EPOCH = (2000, 1, 1)
-_WIDE_INTERVALS, _WIDE_COLUMNS = 3, 8
+_WIDE_INTERVALS, _WIDE_COLUMNS, _SHORT_CELL = 3, 8, 12
 
 
 def html_table(table: ReportTable) -> str:
@@ -89,7 +89,7 @@ def _figures(cell: str, align: str) -> str:
 def _is_wide(table: ReportTable) -> bool:
     """Whether intervals stand under their estimates in every row, not only where room is short."""
     with_interval = [
-        any(" (" in row.cells[place] for row in table.rows)
+        any(" (" in row.cells[place] and len(row.cells[place]) > _SHORT_CELL for row in table.rows)
         for place, column in enumerate(table.columns)
         if column.align != "left"
     ]
