@@ -21,7 +21,8 @@ KEY_COLUMNS: dict[str, tuple[str, ...]] = {
     "aa_v_j": ("junction_aa", "v_gene", "j_gene"),
     "nt_v_j": ("junction", "v_gene", "j_gene"),
 }
-_TALLY = ("sample", "locus", "locus_conflict", "status")
+_TALLY = ("sample", "locus", "status")
+STATUSES = ("kept", "other_locus", "non_productive", "no_cdr3", "stop_in_cdr3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,11 @@ class Clones:
     """Clones of one or more samples and what was left out on the way to them.
 
     ``clones`` has ``sample``, the columns of the key and ``count``, sorted by sample, falling
-    count and key. ``tally`` has one row per ``sample, locus, locus_conflict, status`` with ``rows,
-    reads, clones``; status is ``kept``, ``non_productive``, ``stop_in_cdr3`` (flagged productive
-    with a stop or frame shift in the amino acids), ``no_cdr3`` or ``other_locus``. ``counted`` says
-    which files were counted by which column.
+    count and key. ``tally`` has one row per ``sample, locus, status`` with ``rows, reads, clones,
+    conflicts`` (rows whose V gene is not of the locus stated); status is ``kept``,
+    ``non_productive``, ``stop_in_cdr3`` (flagged productive with a stop or frame shift in the amino
+    acids), ``no_cdr3`` or ``other_locus``. ``counted`` says which files were counted by which
+    column.
     """
 
     key: CloneKey
@@ -47,68 +49,76 @@ def group_clones(
     rearrangements: Rearrangements,
     *,
     key: CloneKey = "aa_v_j",
+    locus: str | None = "TRB",
     productive: Literal["only", "all"] = "only",
 ) -> pl.LazyFrame:
     """Counts summed over identical clone keys; streams.
 
     Returns
     -------
-    LazyFrame [sample, locus, mark, cdr3, key columns, count, rows]
-        ``mark`` as in `Rearrangements`; ``cdr3`` is 0 for letters only, 1 for other signs, 2 for
-        none, and 4 more without the sequence of the key. ``count`` is NaN for a group that holds
-        an invalid count. `with_status` puts marks into words.
+    LazyFrame [sample, locus, status, key columns, count, rows, conflicts]
+        ``status`` by number, as in `STATUSES`. ``count`` is NaN for a group that holds an invalid
+        count.
 
     Notes
     -----
     A row is productive if its flag says so and its CDR3 has letters only; without a flag the CDR3
     decides alone. Letters mean no stop (``*``) and no frame mark (``_ ~ # ?``).
     """
-    rows = _judged(rearrangements, key=key, productive=productive)
-    return rows.group_by("sample", "locus", "mark", "cdr3", *KEY_COLUMNS[key]).agg(
-        pl.col("count").sum(), pl.len().alias("rows")
-    )
+    rows = _judged(rearrangements, key=key, locus=locus, productive=productive)
+    return rows.group_by(*_TALLY, *KEY_COLUMNS[key]).agg(*_SUMS)
+
+
+_SUMS = (
+    pl.col("count").sum(),
+    pl.len().alias("rows"),
+    (pl.col("mark") >= 4).sum().alias("conflicts"),
+)
 
 
 def _judged(
-    rearrangements: Rearrangements, *, key: CloneKey, productive: Literal["only", "all"]
+    rearrangements: Rearrangements,
+    *,
+    key: CloneKey,
+    locus: str | None,
+    productive: Literal["only", "all"],
 ) -> pl.LazyFrame:
-    """Rows with ``cdr3``: what their CDR3 is made of, as in `group_clones`."""
+    """Rows with their status: the same clone has one status, whichever way its rows say so."""
     sequence = KEY_COLUMNS[key][0]
     rows = rearrangements.rows
+    flag = pl.col("mark") % 4
+    cases = [] if locus is None else [(pl.col("locus").ne_missing(locus), "other_locus")]
+    keyless = pl.col(sequence).is_null()
     if productive == "only":
         # Rows out of frame collapse into one group per gene: they are counted, not kept apart.
-        flagged = ~pl.col("mark").is_in([0, 4])
         rows = rows.with_columns(
-            pl.when(flagged).then(pl.col(name)).alias(name)
+            pl.when(flag != 0).then(pl.col(name)).alias(name)
             for name in dict.fromkeys((sequence, "junction_aa"))
         )
-    other = pl.col("junction_aa").str.contains(r"[^A-Za-z]").cast(pl.UInt8).fill_null(2)
-    keyless = pl.col(sequence).is_null().cast(pl.UInt8) * 4
-    return rows.with_columns((other + keyless).alias("cdr3"))
-
-
-def with_status(groups: pl.DataFrame, *, locus: str | None, productive: str) -> pl.DataFrame:
-    """Groups or spectra with ``locus_conflict`` and ``status`` in place of ``mark`` and ``cdr3``.
-
-    Deriving the words here, where few rows are left, keeps the scan of large files cheap.
-    """
-    flag, cdr3 = pl.col("mark") % 4, pl.col("cdr3") % 4
-    unflagged = flag == 2
-    other = pl.lit(False) if locus is None else pl.col("locus").ne_missing(locus)
-    cases = [(other, "other_locus")]
-    if productive == "only":
-        cases.append(((flag == 0) | (unflagged & (cdr3 == 1)), "non_productive"))
-        cases.append((unflagged & (cdr3 == 2), "no_cdr3"))
-    cases.append((pl.col("cdr3") >= 4, "no_cdr3"))
-    if productive == "only":
-        cases.append((cdr3 == 1, "stop_in_cdr3"))
-    status: pl.Expr = pl.lit("kept")
+        signs = pl.col("junction_aa").str.contains(r"[^A-Za-z]").fill_null(value=False)
+        wordless = pl.col("junction_aa").is_null()
+        cases += [
+            ((flag == 0) | ((flag == 2) & signs), "non_productive"),
+            (keyless | ((flag == 2) & wordless), "no_cdr3"),
+            (signs, "stop_in_cdr3"),
+        ]
+    else:
+        cases.append((keyless, "no_cdr3"))
+    status: pl.Expr = _status("kept")
     for case, word in reversed(cases):
-        status = pl.when(case).then(pl.lit(word)).otherwise(status)
+        status = pl.when(case).then(_status(word)).otherwise(status)
+    return rows.with_columns(status.alias("status"))
+
+
+def _status(word: str) -> pl.Expr:
+    return pl.lit(STATUSES.index(word), dtype=pl.UInt8)
+
+
+def _in_words(groups: pl.DataFrame) -> pl.DataFrame:
+    words = pl.Series(STATUSES)
     return groups.with_columns(
-        (pl.col("mark") >= 4).alias("locus_conflict"),
-        status.alias("status"),
-    ).drop("mark", "cdr3")
+        status=pl.col("status").replace_strict(dict(enumerate(words)), return_dtype=pl.String)
+    )
 
 
 def count_spectrum(
@@ -134,22 +144,31 @@ def count_spectrum(
     exactly. The chance that any two of n clones of a sample share a hash is below n^2 / 2^65:
     3e-6 for ten million.
     """
-    rows = _judged(rearrangements, key=key, productive=productive).select(
+    rows = _judged(rearrangements, key=key, locus=locus, productive=productive).select(
         _clone_hash(KEY_COLUMNS[key]),
         # Numbers instead of texts: grouping takes half the time.
         pl.col("sample", "locus").cast(pl.Categorical),
+        "status",
         "mark",
-        "cdr3",
         "count",
     )
-    kind = ("sample", "locus", "mark", "cdr3")
-    groups = rows.group_by("clone", *kind).agg(pl.col("count").sum(), pl.len().alias("rows"))
-    query = groups.group_by(*kind, "count").agg(pl.len().alias("clones"), pl.col("rows").sum())
+    groups = rows.group_by("clone", *_TALLY).agg(*_SUMS)
+    if locus is None:
+        groups = _whatever_locus(groups)
+    query = groups.group_by(*_TALLY, "count").agg(
+        pl.len().alias("clones"), pl.col("rows", "conflicts").sum()
+    )
     counted = _collect(rearrangements, query).with_columns(
         pl.col("sample", "locus").cast(pl.String)
     )
-    spectrum = with_status(counted, locus=locus, productive=productive)
-    return spectrum.sort(*_TALLY, "count")
+    return _in_words(counted).sort(*_TALLY, "count")
+
+
+def _whatever_locus(groups: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows of a clone with and without a gene call are one clone where no locus was asked for."""
+    return groups.group_by("clone", "sample", "status").agg(
+        pl.col("count", "rows", "conflicts").sum(), pl.col("locus").drop_nulls().first()
+    )
 
 
 def _clone_hash(names: Sequence[str]) -> pl.Expr:
@@ -181,7 +200,11 @@ def tally_of(groups: pl.DataFrame) -> pl.DataFrame:
     )
     return (
         groups.group_by(*_TALLY)
-        .agg(pl.col("rows").sum().cast(pl.Int64), reads.cast(pl.Int64).alias("reads"), clones)
+        .agg(
+            pl.col("rows", "conflicts").sum().cast(pl.Int64),
+            reads.cast(pl.Int64).alias("reads"),
+            clones,
+        )
         .sort(*_TALLY)
     )
 
@@ -225,8 +248,8 @@ def read_clones(
             scanned = scan_rearrangements(
                 one, sample=sample, count_column=count_column, dialect=dialect
             )
-            groups = group_clones(scanned, key=key, productive=productive)
-            collected = with_status(_collect(scanned, groups), locus=locus, productive=productive)
+            groups = group_clones(scanned, key=key, locus=locus, productive=productive)
+            collected = _in_words(_collect(scanned, groups))
             tally = tally_of(collected)
             problems = (*scanned.problems, *tally_problems(scanned, tally, locus=locus))
             parts.append((collected, tally, problems))

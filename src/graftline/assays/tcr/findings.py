@@ -106,7 +106,7 @@ def _left_out(file: str, tally: pl.DataFrame, locus: str | None) -> list[Problem
 
 
 def _conflicts(file: str, tally: pl.DataFrame) -> list[Problem]:
-    rows = int(tally.filter(pl.col("locus_conflict"))["rows"].sum())
+    rows = int(tally["conflicts"].sum())
     if not rows:
         return []
     expected = f"V genes of the locus stated in the same row; they differ in {rows} rows"
