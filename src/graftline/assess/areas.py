@@ -5,7 +5,7 @@ from typing import Literal
 
 import polars as pl
 
-from graftline.assess.sorted_rows import is_last_row
+from graftline.assess.sorted_rows import is_first_row, is_last_row
 
 TIME, CONCENTRATION = "_time", "_concentration"
 Trapezoid = Literal["linear_up_log_down", "linear"]
@@ -99,6 +99,6 @@ def area_under_curve(
 def _one_per_time(clean: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     keys = [*by, TIME]
     # most profiles have one sample a time: grouping is dear where there are a million
-    if clean.select(keys).is_duplicated().any():
+    if clean.select((~is_first_row(*keys)).any()).item():
         return clean.group_by(keys).agg(pl.col(CONCENTRATION).mean()).sort(keys)
     return clean
