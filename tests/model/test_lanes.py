@@ -7,6 +7,7 @@ import pytest
 
 from graftline.model.compile import build
 from graftline.model.lanes import Code
+from graftline.model.stepsize import corner
 
 
 def run_vectorised(write, values, width):
@@ -53,9 +54,26 @@ def test_masks():
             code.larger(*rows),
             code.smaller(*rows),
             code.choose(code.not_below(*rows), rows[0], rows[1]),
+            code.choose(code.negated(code.above(*rows)), rows[0], rows[1]),
         ],
         values,
         4,
     )
-    expected = [[1, 0, 0, 0], [1, 5, 1, 0], [0.5, -2, 1, 0], [1, 5, 1, 0]]
+    expected = [[1, 0, 0, 0], [1, 5, 1, 0], [0.5, -2, 1, 0], [1, 5, 1, 0], [0.5, -2, np.nan, 0]]
     np.testing.assert_array_equal(result, expected)
+
+
+def test_first_corner_of_a_step():
+    # worked: distances fall from 1 to -1 and from 3 to -1, so corners lie at 1/2 and 3/4; the last
+    # lane has none
+    values = np.array([[1.0, 3.0, 1.0, 1.0], [3.0, 1.0, 2.0, 2.0]])
+    after = np.array([[-1.0, -1.0, -1.0, 1.0], [-1.0, -1.0, 5.0, 0.5]])
+    code = Code(4)
+    code.store(corner(code, (0, 2), 2), "%b", 4)
+    raw = np.zeros(5 * 4 + 8)
+    skip = (-raw.ctypes.data % 64) // 8
+    buffer = raw[skip : skip + 20].reshape(5, 4)
+    buffer[:2], buffer[2:4] = values, after
+    engine = build([code.function("test", ["b"])])
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(engine.get_function_address("test"))(buffer.ctypes.data)
+    np.testing.assert_allclose(buffer[4], [0.5, 0.5, 0.5, 1.0])

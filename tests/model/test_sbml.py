@@ -79,7 +79,10 @@ def test_formulas_keep_their_brackets():
 
 
 def roadrunner_states(cohort, days):
-    """States [patient, day, state] by CVODE; one document, each patient's numbers set in turn."""
+    """States [patient, day, state] by CVODE; one document, each patient's numbers set in turn.
+
+    Not a number where CVODE gives up at this tolerance.
+    """
     roadrunner = pytest.importorskip("roadrunner", reason="libroadrunner is not installed")
     runner = roadrunner.RoadRunner(document(cohort))
     runner.integrator.relative_tolerance = 1e-11
@@ -96,7 +99,11 @@ def roadrunner_states(cohort, days):
         for name, value in set_values(cohort, i).items():
             runner[name] = value
         times = np.unique(np.append(days - START, 0.0))
-        table = np.asarray(runner.simulate(times=times.tolist()))
+        try:
+            table = np.asarray(runner.simulate(times=times.tolist()))
+        except RuntimeError:
+            found[i] = np.nan
+            continue
         found[i] = table[np.searchsorted(times, days - START), 1:]
     return found
 
@@ -130,7 +137,6 @@ def test_agrees_with_libroadrunner_on_20_random_patients(graft):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize("graft", [True, False])
 def test_agrees_with_libroadrunner_on_200_random_patients(graft):
     cohort = random_cohort(200, graft=graft)
@@ -154,4 +160,6 @@ def check_against_roadrunner(cohort):
     reference = roadrunner_states(cohort, days)
     run = integrate_exactly(cohort, days)
     assert run.failures() == []
-    assert worst_relative_error(run.states, reference).max() < 1e-4
+    given = np.isfinite(reference).all(axis=(1, 2))
+    assert given.mean() >= 0.99
+    assert worst_relative_error(run.states[given], reference[given]).max() < 1e-4

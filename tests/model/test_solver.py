@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graftline.model import observe
-from graftline.model.events import Body, forced_course
+from graftline.model.events import (
+    Body,
+    car_t_infusion,
+    conditioning,
+    forced_course,
+    give_tocilizumab,
+    join_doses,
+)
 from graftline.model.parameters import (
     column,
     model,
@@ -81,6 +88,55 @@ def test_agrees_with_scipy_on_200_random_patients(graft):
     assert worst_relative_error(run.states, scipy_states(cohort, DECISIONS)).max() < 1e-4
 
 
+def test_agrees_with_scipy_under_conditioning_and_tocilizumab():
+    # the states that the forced course leaves at zero, and a second CAR-T infusion a month later
+    cohort = random_cohort(6, graft=True)
+    patients = np.arange(6)
+    days = np.array([-5.0, 1.0, 14.0, 20.5, 33.0, 47.0, 90.0])
+    more = [
+        conditioning(patients, cohort.graft_day, intensity=0.3),
+        car_t_infusion(patients, cohort.body, 45.0, 1e6),
+    ]
+    treated = dataclasses.replace(
+        cohort,
+        states=give_tocilizumab(cohort.states, patients),
+        doses=join_doses([cohort.doses, *more]),
+    )
+    run = integrate_exactly(treated, days)
+    assert run.failures() == []
+    assert worst_relative_error(run.states, scipy_states(treated, days)).max() < 1e-4
+    usual = integrate(
+        treated.states, treated.parameters, treated.start, treated.stops(days), doses=treated.doses
+    )
+    np.testing.assert_allclose(usual.states, run.states, rtol=3e-4, atol=1e-8)
+
+
+def test_a_drug_is_gone_when_less_is_left_than_its_allowed_error():
+    cohort = random_cohort(4, graft=False)
+    days = np.array([5.0, 60.0])
+    usual = integrate(
+        cohort.states, cohort.parameters, cohort.start, cohort.stops(days), doses=cohort.doses
+    )
+    strict = integrate_exactly(cohort, days)
+    drug = state_column(usual.states, "F")
+    assert (drug[:, 0] > 0.0).all()
+    assert (drug[:, 1] == 0.0).all()
+    left = state_column(strict.states, "F")[:, 1]
+    assert (left > 0.0).all()
+    assert (left < 1e-11).all()
+
+
+def test_a_corner_inside_a_step_costs_no_accuracy():
+    # the feedback on platelets is cut off at Fmax: M1 turns a corner. Truth: the same at 1e-12
+    cohort = random_cohort(8, graft=True)
+    arguments = (cohort.states, cohort.parameters, cohort.start, cohort.stops(DECISIONS[:30]))
+    exact = integrate(*arguments, doses=cohort.doses, rtol=1e-12, extinction=False)
+    usual = integrate(*arguments, doses=cohort.doses, rtol=1e-6, extinction=False)
+    np.testing.assert_allclose(
+        state_column(usual.states, "M1"), state_column(exact.states, "M1"), rtol=4e-5
+    )
+
+
 def test_drugs_follow_their_exact_solution():
     # law: each dose of a linear one-compartment drug decays as exp(-k t), and doses add up
     cohort = random_cohort(5, graft=False)
@@ -117,9 +173,9 @@ def test_infused_car_t_settle_exponentially():
     np.testing.assert_allclose(state_column(run.states, "CP"), exact, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("stiff", "order"), [(0, 5), (1, 4)])
-def test_error_falls_with_the_order_of_the_method(stiff, order):
-    # law: the error falls as the number of steps to the power of the order; one order is allowed
+@pytest.mark.parametrize("stiff", [0, 1])
+def test_error_falls_with_the_order_of_the_methods(stiff):
+    # law: the error falls as the number of steps to the power of the order, 5; one order is allowed
     # for the control, which estimates the error of the method one order lower
     cohort = random_cohort(4, graft=False, seed=3)
     start = integrate(
@@ -153,7 +209,7 @@ def test_error_falls_with_the_order_of_the_method(stiff, order):
         errors.append((np.abs(result.final[:, :28] - exact) / scale).max())
         steps.append(result.steps.sum())
     slope = -np.diff(np.log(errors)) / np.diff(np.log(steps))
-    assert slope.mean() > order - 1.0
+    assert slope.mean() > 4.0
 
 
 def test_same_bytes_for_any_number_of_threads_and_any_neighbours():

@@ -19,6 +19,7 @@ from graftline.model.stepsize import (
     corner,
     error_weights,
     extinguish,
+    faded,
     judge,
     take_over,
 )
@@ -175,7 +176,8 @@ def step_code(
     easy = code.above(code.constant(_EASY_BELOW), code.mul(step, fastest))
     ends = (_corners_at_start(rows), _rate(rows) + rows.states)
     passed = corner(code, ends, len(part.kinks))
-    asks = judge(code, rows, Verdict(error, 5, passed, easy, EASY_STEPS))
+    leaves = faded(code, rows, norm, part.fading)
+    asks = judge(code, rows, Verdict(error, 5, passed, easy, EASY_STEPS, leaves))
     return code.function(f"implicit_step_{part.name}", ["b"], result=code.as_number(asks))
 
 

@@ -121,13 +121,24 @@ def corner(code: Code, ends: Sequence[int], count: int) -> str:
     return earliest
 
 
+def faded(code: Code, rows: Rows, norm: Norm, states: Sequence[int]) -> str:
+    """Mask of lanes where of these states no more is left than the error allowed in them."""
+    zero, factor = code.constant(0.0), _control(code, rows, Control.ATOL_FACTOR)
+    result = code.not_below(zero, zero if states else code.constant(1.0))
+    for i in states:
+        limit = code.mul(factor, code.constant(norm.atol[i]))
+        little = code.not_below(limit, code.load("%b", rows.next + i))
+        result = code.both(result, little)
+    return result
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a method found out about its step.
 
     ``error`` is the mean square of the scaled error, ``corner`` from ``corner``; ``turn`` marks the
     lanes where the other method looks cheaper, which must hold for ``turns_needed`` accepted steps
-    in a row.
+    in a row; ``leaves`` those where other equations take over.
     """
 
     error: str
@@ -135,6 +146,7 @@ class Verdict:
     corner: str
     turn: str
     turns_needed: int
+    leaves: str
 
 
 def judge(code: Code, rows: Rows, verdict: Verdict) -> str:
@@ -153,6 +165,7 @@ def judge(code: Code, rows: Rows, verdict: Verdict) -> str:
     count = code.add(_control(code, rows, Control.COUNT), one)
     passed = code.not_below(end, _control(code, rows, Control.NEXT_STOP))
     turned = code.not_below(streak, code.constant(verdict.turns_needed))
+    turned = code.either(turned, verdict.leaves)
     asks = code.both(accepted, code.either(code.either(landed, passed), turned))
     hopeless = code.above(code.constant(SMALLEST_STEP), want)
     spent = code.not_below(count, _control(code, rows, Control.MOST_STEPS))

@@ -41,7 +41,8 @@ class Part:
     """Rates, kinks and Jacobian without the states that are ``absent``.
 
     ``decays`` gives for each state that does nothing but decay its rate: a node of parameters
-    alone, negative.
+    alone, negative. ``fading`` are the states without which another part, which is preferred,
+    takes over.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Part:
     negative_jacobian: Mapping[Entry, Node]
     read: frozenset[int]
     decays: Mapping[int, Node]
+    fading: tuple[int, ...]
     plan: Elimination
 
 
@@ -110,6 +112,7 @@ def _part(graph: Graph, table: Model, name: str, p: SimpleNamespace) -> Part:
         setattr(s, state, graph.node(0.0))
     outputs = _run(graph, table, s, p)
     gone = {table.state_index[state] for state in absent}
+    preferred = {table.state_index[state] for state in next(iter(ABSENT.values()))}
     restless = [table.states[i].name for i in gone if not graph.is_constant(outputs[i], 0.0)]
     if restless:
         raise ValueError(
@@ -125,6 +128,7 @@ def _part(graph: Graph, table: Model, name: str, p: SimpleNamespace) -> Part:
         negative_jacobian={entry: graph.neg(node) for entry, node in jacobian.items()},
         read=frozenset(column for _, column in jacobian),
         decays=_decays(graph, present, states),
+        fading=tuple(sorted(preferred)) if preferred - gone else (),
         plan=plan_elimination(present, jacobian),
     )
 
