@@ -38,6 +38,7 @@ class GenerationFit:
     cells: Floats
     covariance: Floats
     peaks: Floats
+    autofluorescence: float
     width: float
     divided_width: float
     shift: float
@@ -97,7 +98,7 @@ def fit_generations(
     undivided: UndividedPeak,
     *,
     generations: int = 8,
-    autofluorescence: float = 0.0,
+    autofluorescence: float | None = None,
     shift_sd: float = 0.1,
     iterations: int = 5000,
 ) -> GenerationFit:
@@ -113,8 +114,9 @@ def fit_generations(
         Linear CFSE intensity of the responding cells.
     generations : int
         Highest generation. Dimmer events than its peak are left out and counted.
-    autofluorescence : float
-        Intensity of unlabelled cells: late generations crowd above it.
+    autofluorescence : float, optional
+        Intensity of unlabelled cells: late generations crowd above it. Without it, what
+        `estimate_autofluorescence` finds.
     shift_sd : float
         Standard deviation expected of the shift, in log2; 0 fixes the unstimulated well's peak.
 
@@ -123,6 +125,10 @@ def fit_generations(
     ValueError
         No positive values in reach of the peaks, or autofluorescence not below the undivided peak.
     """
+    if autofluorescence is None:
+        autofluorescence = estimate_autofluorescence(
+            cfse, undivided, generations=generations, shift_sd=shift_sd
+        )
     if not 0 <= autofluorescence < undivided.intensity:
         raise ValueError("autofluorescence must lie below the undivided peak")
     comb = _Comb(undivided, generations, autofluorescence, shift_sd)
@@ -140,6 +146,7 @@ def fit_generations(
         cells=share * inside.size,
         covariance=_covariance(centre, counts, comb, share, widths, shift),
         peaks=np.asarray(2.0**peaks),
+        autofluorescence=autofluorescence,
         width=float(widths[0]),
         divided_width=float(widths[-1]),
         shift=shift,

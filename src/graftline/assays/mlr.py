@@ -17,7 +17,6 @@ from graftline.assays.generations import (
     Floats,
     GenerationFit,
     UndividedPeak,
-    estimate_autofluorescence,
     fit_generations,
     fit_undivided_peak,
     positive_logs,
@@ -62,7 +61,6 @@ class JudgedWell:
 
     well: Well
     peak: UndividedPeak
-    autofluorescence: float
     fit: GenerationFit
     low_percent: float
     net_low_percent: float
@@ -119,12 +117,9 @@ def judge_wells(
         for well in own:
             if well.stimulus == UNLABELLED:
                 continue
-            level = dark
-            if level is None:
-                level = estimate_autofluorescence(well.cfse, peak, generations=generations)
-            fit = fit_generations(well.cfse, peak, generations=generations, autofluorescence=level)
+            fit = fit_generations(well.cfse, peak, generations=generations, autofluorescence=dark)
             low = percent_cfse_low(well.cfse, peak)
-            judged.append(JudgedWell(well, peak, level, fit, low, low - background))
+            judged.append(JudgedWell(well, peak, fit, low, low - background))
     return tuple(judged)
 
 
@@ -187,7 +182,7 @@ def wells_table(judged: Sequence[JudgedWell]) -> pl.DataFrame:
                 "undivided_peak": one.peak.intensity,
                 "undivided_width": one.peak.width,
                 "shift": one.fit.shift,
-                "autofluorescence": one.autofluorescence,
+                "autofluorescence": one.fit.autofluorescence,
                 "flags": ", ".join(fit_flags(one.fit)) or None,
             }
         )
