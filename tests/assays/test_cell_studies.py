@@ -10,6 +10,7 @@ from graftline.assays.cd7_locus.study import cd7_study
 from graftline.assays.chimerism_study import chimerism_study
 from graftline.assays.function_study import function_study
 from graftline.assays.intensities import read_intensities
+from graftline.assays.mlr import generations_table
 from graftline.assays.mlr_study import mlr_study
 from graftline.assess.chimerism import assess as assess_chimerism
 from graftline.problems import InputError
@@ -38,6 +39,12 @@ def test_wells_of_a_sheet_become_indices_of_people(tmp_path: Path) -> None:
     assert donor["division_index_mean"] == pytest.approx((100 + 200) / 400, abs=0.02)
     assert patient["division_index_mean"] == pytest.approx(30 / 570, abs=0.01)
     assert means["donor", "none"]["net_mean"] == pytest.approx(0, abs=1e-9)
+    cells = generations_table(study.judged).filter(
+        pl.col("subject") == "P1 donor", pl.col("stimulus") == "third_party"
+    )
+    first = cells.filter(pl.col("replicate") == 1)
+    assert first["cells"][:3].to_list() == pytest.approx([200, 200, 400], abs=6)
+    assert first["precursors"][:3].to_list() == pytest.approx([200, 100, 100], abs=4)
     (row,) = study.people.rows(named=True)
     assert (row["stimulus"], row["patients"], row["donors"]) == ("third_party", 1, 1)
     assert row["difference"] == pytest.approx(-65, abs=2)

@@ -34,6 +34,7 @@ __all__ = [
     "fit_flags",
     "fit_generations",
     "fit_undivided_peak",
+    "generations_table",
     "judge_wells",
     "judged_indices",
     "percent_cfse_low",
@@ -190,6 +191,33 @@ def wells_table(judged: Sequence[JudgedWell]) -> pl.DataFrame:
     return table.with_columns(pl.selectors.float().fill_nan(None)).sort(
         "subject", "stimulus", "replicate"
     )
+
+
+def generations_table(judged: Sequence[JudgedWell]) -> pl.DataFrame:
+    """Cells of each generation of each well, with their standard error, and their precursors.
+
+    Returns
+    -------
+    DataFrame [subject, stimulus, replicate, generation, peak, cells, cells_error, precursors]
+    """
+    parts = []
+    for one in judged:
+        numbers = np.arange(one.fit.cells.size)
+        parts.append(
+            pl.DataFrame(
+                {
+                    "subject": one.well.subject,
+                    "stimulus": one.well.stimulus,
+                    "replicate": one.well.replicate,
+                    "generation": numbers,
+                    "peak": one.fit.peaks,
+                    "cells": one.fit.cells,
+                    "cells_error": np.sqrt(np.maximum(np.diag(one.fit.covariance), 0.0)),
+                    "precursors": one.fit.cells / 2.0**numbers,
+                }
+            )
+        )
+    return pl.concat(parts).sort("subject", "stimulus", "replicate", "generation")
 
 
 def _check_wells(wells: Sequence[Well], unstimulated: str) -> None:

@@ -9,14 +9,24 @@ from graftline.figures.assays_division import (
     draw_person_bars,
 )
 from graftline.report.value import ReportFigure, Section
-from graftline.tables.assay_mlr import people_table, replicates_table, wells_listing
+from graftline.tables.assay_mlr import (
+    generations_listing,
+    people_table,
+    replicates_table,
+    wells_listing,
+)
 
 MOST_PANELS = 12
 
 
 def mlr_section(study: MlrStudy) -> Section:
     """Division of every well: CFSE-low net of unstimulated, indices, patients beside donors."""
-    tables = [replicates_table(study), people_table(study), wells_listing(study)]
+    tables = [
+        replicates_table(study),
+        people_table(study),
+        wells_listing(study),
+        generations_listing(study),
+    ]
     return Section(
         "mlr",
         "Mixed-lymphocyte reaction",

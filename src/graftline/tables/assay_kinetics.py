@@ -8,7 +8,7 @@ from graftline.assess.nca import BLQ_RULES, TRAPEZOIDS
 from graftline.tables.format import number, significant
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 
-LISTING_LIMIT = 200
+LISTING_LIMIT = 60
 _ASSAY_WORDS = {"car_t_qpcr": "qPCR", "car_t_flow": "flow cytometry"}
 _REASONS = {
     "too_few_samples": "few samples",

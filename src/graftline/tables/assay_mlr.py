@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from graftline.assays.mlr import generations_table
 from graftline.assays.mlr_study import MlrStudy
 from graftline.tables.format import number, p_value
 from graftline.tables.value import ReportTable, TableColumn, TableRow
@@ -101,6 +102,34 @@ def wells_listing(study: MlrStudy) -> ReportTable:
             "Fit RMS: difference between seen and fitted events per eighth of a division, as a "
             "share of the highest fitted; counting alone gives 0.05 to 0.3 below 2,000 cells.",
         ),
+    )
+
+
+def generations_listing(study: MlrStudy) -> ReportTable:
+    """Cells of each generation of every well; precursors and errors are in the data."""
+    frame = generations_table(study.judged)
+    order = study.wells.select("subject", "stimulus", "replicate").with_row_index("order")
+    wide = (
+        frame.pivot("generation", index=["subject", "stimulus", "replicate"], values="cells")
+        .join(order, on=["subject", "stimulus", "replicate"], how="inner", validate="1:1")
+        .sort("order")
+        .drop("order")
+    )
+    rows = tuple(
+        TableRow(
+            (stimulus.replace("_", " "), str(replicate), *(number(c, digits=0) for c in cells)),
+            subject,
+        )
+        for subject, stimulus, replicate, *cells in wide.rows()
+    )
+    names = wide.columns[3:]
+    return ReportTable(
+        "mlr-generations",
+        "Cells of each generation",
+        (TableColumn("Stimulus", "left"), TableColumn("Well"), *(TableColumn(n) for n in names)),
+        rows,
+        frame,
+        ("Generation 0 did not divide. Fitted cells; the data hold their standard errors.",),
     )
 
 
