@@ -223,11 +223,14 @@ def linear_values(parameter: Parameter, raw: NDArray[np.generic]) -> Floats:
     if parameter.kind == "I" and parameter.range > 1:
         width = min(math.ceil(math.log2(parameter.range)), parameter.bits)
         raw = np.asarray(raw).astype(np.uint64) & np.uint64(2**width - 1)
-    values: Floats = np.ascontiguousarray(raw, dtype=np.float64)
-    if parameter.kind == "I" and parameter.decades > 0 and parameter.range > 0:
-        values = 10 ** (parameter.decades * values / parameter.range) * (parameter.offset or 1.0)
-    if parameter.gain not in (0.0, 1.0):
-        values = values / parameter.gain
+    # Values that are no numbers, or too large for one, are told of when the file is read.
+    with np.errstate(invalid="ignore", over="ignore"):
+        values: Floats = np.ascontiguousarray(raw, dtype=np.float64)
+        if parameter.kind == "I" and parameter.decades > 0 and parameter.range > 0:
+            values = 10 ** (parameter.decades * values / parameter.range)
+            values = values * (parameter.offset or 1.0)
+        if parameter.gain not in (0.0, 1.0):
+            values = values / parameter.gain
     return values
 
 
