@@ -70,9 +70,10 @@ def scan_rearrangements(
     table = open_table_file(Path(path))
     spoken = recognise_dialect(table) if dialect is None else named_dialect(table, dialect)
     columns = columns_present(table, spoken)
-    counted, problems = _choose_count(table, spoken, count_column)
+    first = _collected(table, scan_table(table).head(1000))
+    counted, problems = _choose_count(table, first, spoken, count_column)
     vendor = spoken is IMMUNOSEQ
-    upper = _has_lower_case(table, columns)
+    upper = _has_lower_case(first, columns)
     rows = scan_table(table, number=counted).select(
         _sample(table, columns, sample),
         _locus(columns, vendor=vendor).alias("locus"),
@@ -141,13 +142,10 @@ def _sequence(columns: dict[str, str], meaning: str, *, upper: bool) -> pl.Expr:
     return (text.str.to_uppercase() if upper else text).alias(meaning)
 
 
-def _has_lower_case(table: TableFile, columns: dict[str, str]) -> bool:
+def _has_lower_case(first: pl.DataFrame, columns: dict[str, str]) -> bool:
     """Whether sequences come in lower case, judged from the first rows."""
     names = {columns[m] for m in ("junction", "junction_aa") if m in columns}
-    lower = pl.any_horizontal(pl.col(n).str.contains("[a-z]").any() for n in names)
-    return bool(names) and bool(
-        _collected(table, scan_table(table).head(1000).select(lower)).item()
-    )
+    return any(first[name].str.contains("[a-z]").any() for name in names)
 
 
 def _words(name: str, yes: list[str], no: list[str]) -> pl.Expr:
@@ -180,14 +178,14 @@ def _productive(columns: dict[str, str], dialect: Dialect) -> pl.Expr:
 
 
 def _choose_count(
-    table: TableFile, dialect: Dialect, asked: str | None
+    table: TableFile, first: pl.DataFrame, dialect: Dialect, asked: str | None
 ) -> tuple[str, list[Problem]]:
     if asked is not None:
         if asked in table.columns:
             return asked, []
         raise _no_count(table, f"the count column {asked!r}", ", ".join(table.columns)[:200])
     present = count_columns_present(table, dialect)
-    filled = [name for name in present if _has_values(table, name)]
+    filled = [name for name in present if _has_values(table, first, name)]
     if not filled:
         raise _no_count(table, _names(dialect), ", ".join(present) + " (empty)" if present else "")
     skipped = present[: present.index(filled[0])]
@@ -215,12 +213,11 @@ def _no_count(table: TableFile, expected: str, found: str) -> InputError:
     return InputError([Problem(table.path.name, expected, remedy, row=1, found=found or "none")])
 
 
-def _has_values(table: TableFile, name: str) -> bool:
-    rows = scan_table(table).select(name)
+def _has_values(table: TableFile, first: pl.DataFrame, name: str) -> bool:
     # Nearly always answered by the first rows; the whole column is read only if they are empty.
-    return any(
-        _collected(table, part.drop_nulls().head(1)).height > 0 for part in (rows.head(1000), rows)
-    )
+    if first[name].is_not_null().any():
+        return True
+    return _collected(table, scan_table(table).select(name).drop_nulls().head(1)).height > 0
 
 
 def _collected(table: TableFile, query: pl.LazyFrame) -> pl.DataFrame:
