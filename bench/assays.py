@@ -33,7 +33,12 @@ found = {"first": times[0], "best": min(times), "cpu": min(work_times)}
 print(json.dumps(found | {"peak": peak, "result": result}))
 """
 OWN = (("graftline", "graftline_tcr"), ("polars group-by alone", "polars_tcr"))
-PEERS = (("pandas", "pandas_tcr"), ("vdjtools read alone", "vdjtools_tcr"), ("airr", "airr_tcr"))
+PEERS = (
+    ("pandas", "pandas_tcr"),
+    ("vdjtools read alone", "vdjtools_tcr"),
+    ("airr read alone", "airr_tcr"),
+    ("immunarch read alone", "immunarch_tcr"),
+)
 FLOW = (
     ("graftline, all 9 channels", "graftline_flow", "all"),
     ("graftline, the gate's 2 channels", "graftline_flow", "gate"),
@@ -119,7 +124,7 @@ def write_repertoires(path: Path, size: int, *, chunk: int = 1_000_000) -> Path:
                     "duplicate_count": random.zipf(2.0, n).clip(max=10_000),
                 }
             )
-            table = table.with_columns("C" + pl.col("junction_aa") + "F")
+            table = table.with_columns(("C" + pl.col("junction_aa") + "F").alias("junction_aa"))
             table.write_csv(stream, separator="\t", include_header=start == 0)
     return path
 

@@ -75,6 +75,25 @@ def airr_tcr(path: str) -> Work:
     return lambda: len(airr.load_rearrangement(path))
 
 
+def immunarch_tcr(path: str) -> Work:
+    import shutil
+    import subprocess
+
+    if shutil.which("Rscript") is None:
+        raise RuntimeError("immunarch is an R package, and there is no Rscript here")
+    code = "library(immunarch); cat(nrow(repLoad(commandArgs(TRUE)[1])$data[[1]]))"
+
+    def work() -> object:
+        done = subprocess.run(
+            ["Rscript", "-e", code, path], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"immunarch: {done.stderr.strip().splitlines()[-1]}")
+        return done.stdout.splitlines()[-1]
+
+    return work
+
+
 def graftline_flow(path: str, how: str) -> Work:
     from graftline.assays.flow.fcs import read_fcs
     from graftline.assays.flow.gates import axes_values, gate_sample
