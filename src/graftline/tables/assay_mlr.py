@@ -7,6 +7,7 @@ from graftline.assays.mlr_study import MlrStudy
 from graftline.tables.format import number, p_value
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 
+LISTING_LIMIT = 200
 NOT_IDENTIFIABLE = "not identifiable"
 FLAG_WORDS = {
     "too_few_divided": "too few divided cells",
@@ -74,7 +75,7 @@ def wells_listing(study: MlrStudy) -> ReportTable:
             ),
             row["subject"],
         )
-        for row in study.wells.iter_rows(named=True)
+        for row in study.wells.head(LISTING_LIMIT).iter_rows(named=True)
     )
     return ReportTable(
         "mlr-wells",
@@ -101,6 +102,7 @@ def wells_listing(study: MlrStudy) -> ReportTable:
             "dividing precursors; divided: percent of precursors, not of cells.",
             "Fit RMS: difference between seen and fitted events per eighth of a division, as a "
             "share of the highest fitted; counting alone gives 0.05 to 0.3 below 2,000 cells.",
+            *_more(study.wells.height),
         ),
     )
 
@@ -120,7 +122,7 @@ def generations_listing(study: MlrStudy) -> ReportTable:
             (stimulus.replace("_", " "), str(replicate), *(number(c, digits=0) for c in cells)),
             subject,
         )
-        for subject, stimulus, replicate, *cells in wide.rows()
+        for subject, stimulus, replicate, *cells in wide.head(LISTING_LIMIT).rows()
     )
     names = wide.columns[3:]
     return ReportTable(
@@ -129,7 +131,10 @@ def generations_listing(study: MlrStudy) -> ReportTable:
         (TableColumn("Stimulus", "left"), TableColumn("Well"), *(TableColumn(n) for n in names)),
         rows,
         frame,
-        ("Generation 0 did not divide. Fitted cells; the data hold their standard errors.",),
+        (
+            "Generation 0 did not divide. Fitted cells; the data hold their standard errors.",
+            *_more(wide.height),
+        ),
     )
 
 
@@ -173,6 +178,12 @@ def people_comparison(id: str, what: str, frame: pl.DataFrame) -> ReportTable:
         frame,
         ("Means over people, not wells; p: Welch's test over people.",),
     )
+
+
+def _more(rows: int) -> tuple[str, ...]:
+    if rows <= LISTING_LIMIT:
+        return ()
+    return (f"The first {LISTING_LIMIT} of {rows} wells; all are in the data.",)
 
 
 def _spread(mean: float | None, sd: float | None, digits: int) -> str:
