@@ -111,9 +111,14 @@ def _missing(study: FlowStudy) -> tuple[str, ...]:
             "in the sheet, and the role of its gate."
         )
     if study.blasts.is_empty():
-        sentences.append("No CD7 on blasts: it needs the roles blasts and cd7_positive_blasts.")
+        sentences.append(
+            "No CD7 on blasts: it needs a marrow sample, or one with a timepoint, and the roles "
+            "blasts and cd7_positive_blasts."
+        )
     if study.mrd.is_empty():
-        sentences.append("No residual disease: it needs the roles mrd and nucleated.")
+        sentences.append(
+            "No residual disease: it needs a marrow or CSF sample and the roles mrd and nucleated."
+        )
     patients = study.samples["patient"].drop_nulls().n_unique()
     if patients > MOST_PATIENTS:
         sentences.append(f"Figures by patient show the first {MOST_PATIENTS} of {patients}.")
