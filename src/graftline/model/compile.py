@@ -27,10 +27,14 @@ _IMPLICIT_PARTS = ("without_drugs", "whole")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One method on one part of the equations: addresses of its functions, rows of its buffer."""
+    """One method on one part of the equations: addresses of its functions, rows of its buffer.
+
+    ``serves`` are the parts whose patients it takes: its own, and those without a program.
+    """
 
     method: int
     part: Part
+    serves: tuple[int, ...]
     step: int
     begin: int
     interpolate: int
@@ -49,6 +53,7 @@ class Kernel:
     engine: Any
 
 
+@lru_cache(maxsize=1)
 def best_width() -> int:
     """Lanes per register on this processor: 8 (AVX-512), 4 (AVX2) or 2."""
     features = llvm.get_host_cpu_features()
@@ -71,9 +76,12 @@ def _kernel(width: int) -> Kernel:
     clones = [(i, state.one_cell) for i, state in enumerate(table.states) if state.one_cell > 0]
     norm = Norm(tuple(state.atol for state in table.states), slack(), tuple(clones))
     engine = build(_modules(width, rows, trace, norm), branching=_branching(width, rows, trace))
-    programs = [_program(engine, rows, EXPLICIT, part) for part in trace.parts]
-    stiff = [part for part in trace.parts if part.name in _IMPLICIT_PARTS]
-    programs += [_program(engine, rows, IMPLICIT, part) for part in stiff]
+    everything = tuple(range(len(trace.parts)))
+    programs = [_program(engine, rows, EXPLICIT, trace.parts[i], (i,)) for i in everything]
+    others = tuple(i for i in everything if trace.parts[i].name not in _IMPLICIT_PARTS)
+    for i in set(everything) - set(others):
+        serves = (i, *others) if i == everything[-1] else (i,)
+        programs.append(_program(engine, rows, IMPLICIT, trace.parts[i], serves))
     run = engine.get_function_address("run")
     return Kernel(width, rows, run, tuple(programs), engine)
 
@@ -112,12 +120,13 @@ def _modules(width: int, rows: Rows, trace: Traced, norm: Norm) -> list[str]:
     return texts
 
 
-def _program(engine: Any, rows: Rows, method: int, part: Part) -> Program:
+def _program(engine: Any, rows: Rows, method: int, part: Part, serves: tuple[int, ...]) -> Program:
     address = engine.get_function_address
     if method == EXPLICIT:
         return Program(
             method=method,
             part=part,
+            serves=serves,
             step=address(f"explicit_step_{part.name}"),
             begin=address(f"explicit_begin_{part.name}"),
             interpolate=address("explicit_interpolate"),
@@ -127,6 +136,7 @@ def _program(engine: Any, rows: Rows, method: int, part: Part) -> Program:
     return Program(
         method=method,
         part=part,
+        serves=serves,
         step=address(f"implicit_step_{part.name}"),
         begin=address("implicit_begin"),
         interpolate=address("implicit_interpolate"),

@@ -26,8 +26,10 @@ ARGUMENTS = (
     "interpolate",
     "method",
     "turns",
+    "serves",
+    "part_count",
     "absent",
-    "absent_count",
+    "absent_first",
     "fading",
     "fading_count",
     "limits",
@@ -50,9 +52,10 @@ class Whole(IntEnum):
     LAST_DOSE = 2
     NEXT_DOSE = 3
     METHOD = 4
-    STATUS = 5
-    EXPLICIT_STEPS = 6
-    IMPLICIT_STEPS = 7
+    PART = 5
+    STATUS = 6
+    EXPLICIT_STEPS = 7
+    IMPLICIT_STEPS = 8
 
 
 class Status(IntEnum):

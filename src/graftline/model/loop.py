@@ -45,7 +45,8 @@ def loop_code(width: int, rows: Rows) -> str:
     }
     helpers["leave"] = _leave(module, shape, helpers)
     helpers["fail"] = _fail(module, shape, helpers)
-    helpers["unfit"] = _unfit(module, shape)
+    helpers["part"] = _part(module, shape)
+    helpers["fade"] = _fade(module, shape)
     helpers["seat"] = _seat(module, shape, helpers)
     helpers["attend"] = _attend(module, shape, helpers)
     _run(module, shape, helpers)
@@ -216,31 +217,67 @@ def _fail(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
     return body.function
 
 
-def _unfit(module: Any, shape: Shape) -> Any:
-    """Function ``unfit(arguments, lane, first row)``: whether other equations must take over.
+def _amount(body: Body, shape: Shape, place: tuple[Any, Any, Any], table: str, k: Any) -> Any:
+    """The state that is entry ``k`` of a table, and the address of the lane's row that holds it."""
+    arguments, lane, first_row = place
+    state = body.load(_argument(body, arguments, table), k, I64)
+    return state, body.address(lane, body.times(body.plus(first_row, state), shape.width))
 
-    So it is when a state is there that the equations at work leave out, or when all fade that a
-    part of the equations can do without.
-    """
-    body = Body(module, "unfit", 3, I64)
-    arguments, lane, first_row = body.inputs
-    b = body.builder
 
-    def value(table: str, k: Any) -> tuple[Any, Any]:
-        state = body.load(_argument(body, arguments, table), k, I64)
-        return state, body.load(lane, body.times(body.plus(first_row, state), shape.width))
-
-    with body.loop_over(_argument(body, arguments, "absent_count")) as k:
-        _, amount = value("absent", k)
-        body.give_back_if(b.fcmp_ordered(">", amount, body.real(0.0)), 1)
-    fading = _argument(body, arguments, "fading_count")
-    factor = _control(body, shape, lane, Control.ATOL_FACTOR)
-    with body.loop_over(fading) as k:
-        state, amount = value("fading", k)
-        limit = b.fmul(factor, body.load(_argument(body, arguments, "limits"), state))
-        body.give_back_if(b.fcmp_ordered(">", amount, limit), 0)
-    b.ret(b.zext(body.less(body.whole(0), fading), I64))
+def _part(module: Any, shape: Shape) -> Any:
+    """Function ``part(arguments, lane, first row)``: the first that leaves out nothing present."""
+    body = Body(module, "part", 3, I64)
+    place = (body.inputs[0], body.inputs[1], body.inputs[2])
+    b, zero = body.builder, body.whole(0)
+    count = _argument(body, place[0], "part_count")
+    firsts = _argument(body, place[0], "absent_first")
+    with body.loop_over(count) as number:
+        k = body.variable(body.load(firsts, number, I64))
+        end = body.load(firsts, body.plus(number, 1), I64)
+        fits = body.variable(ir.Constant(BIT, 1))
+        with body.loop_while(lambda: body.less(b.load(k), end)):
+            _, address = _amount(body, shape, place, "absent", b.load(k))
+            there = b.fcmp_ordered(">", body.load(address, zero), body.real(0.0))
+            b.store(b.and_(b.load(fits), b.not_(there)), fits)
+            b.store(body.plus(b.load(k), 1), k)
+        with b.if_then(b.load(fits)):
+            b.ret(number)
+    b.ret(body.plus(count, -1))
     return body.function
+
+
+def _fade(module: Any, shape: Shape) -> Any:
+    """Function ``fade(arguments, lane, first row)``: nothing is left of drugs that all have faded.
+
+    They have when no more is left of any than the error allowed in it.
+    """
+    body = Body(module, "fade", 3, ir.VoidType())
+    place = (body.inputs[0], body.inputs[1], body.inputs[2])
+    b, zero = body.builder, body.whole(0)
+    count = _argument(body, place[0], "fading_count")
+    factor = _control(body, shape, place[1], Control.ATOL_FACTOR)
+    with body.loop_over(count) as k:
+        state, address = _amount(body, shape, place, "fading", k)
+        limit = b.fmul(factor, body.load(_argument(body, place[0], "limits"), state))
+        with b.if_then(b.fcmp_ordered(">", body.load(address, zero), limit)):
+            b.ret_void()
+    with body.loop_over(count) as k:
+        _, address = _amount(body, shape, place, "fading", k)
+        body.store(body.real(0.0), address, zero)
+    b.ret_void()
+    return body.function
+
+
+def _moves_on(
+    body: Body, shape: Shape, helpers: dict[str, Any], place: tuple[Any, Any, Any], first_row: Any
+) -> Any:
+    """Whether another part of the equations takes over; the patient's part is noted."""
+    arguments, patient, lane = place
+    body.builder.call(helpers["fade"], [arguments, lane, first_row])
+    part = body.builder.call(helpers["part"], [arguments, lane, first_row])
+    body.store(part, _wholes(body, arguments, patient), body.whole(Whole.PART))
+    serves = body.load(_argument(body, arguments, "serves"), part, I64)
+    return body.builder.icmp_signed("==", serves, body.whole(0))
 
 
 def _record_due(
@@ -322,8 +359,8 @@ def _seat(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
     bits = body.builder.bitcast(day, I64)
     first = body.whole(shape.rows.now)
     body.builder.call(helpers["doses"], [arguments, patient, lane, first, bits])
-    unfit = body.builder.call(helpers["unfit"], [arguments, lane, first])
-    with body.builder.if_then(body.builder.trunc(unfit, BIT)):
+    moves = _moves_on(body, shape, helpers, (arguments, patient, lane), first)
+    with body.builder.if_then(moves):
         body.builder.call(helpers["leave"], [arguments, patient, lane, first, bits])
         body.builder.ret(body.whole(0))
     body.builder.call(helpers["schedule"], [arguments, patient, lane])
@@ -357,8 +394,8 @@ def _attend(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
         body.store(other, wholes, body.whole(Whole.METHOD))
         body.builder.call(helpers["leave"], leaving)
         body.builder.ret(body.whole(_FREE))
-    unfit = body.builder.call(helpers["unfit"], [arguments, lane, following])
-    with body.builder.if_then(body.builder.trunc(unfit, BIT)):
+    moves = _moves_on(body, shape, helpers, (arguments, patient, lane), following)
+    with body.builder.if_then(moves):
         body.builder.call(helpers["leave"], leaving)
         body.builder.ret(body.whole(_FREE))
     count = _control(body, shape, lane, Control.COUNT)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from graftline.model.compile import Kernel, Program, kernel
 from graftline.model.layout import ARGUMENTS, Control, Real, Status, Whole
 from graftline.model.parameters import model
-from graftline.model.symbolic import fixed_values
+from graftline.model.symbolic import fixed_values, traced
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -277,6 +277,7 @@ def _batch(
     wholes[:, Whole.NEXT_STOP] = np.where(bad, counts, 0)
     wholes[:, Whole.NEXT_DOSE], wholes[:, Whole.LAST_DOSE] = first[:-1], first[1:]
     wholes[:, Whole.METHOD] = 0 if pace is None else pace.stiff
+    wholes[:, Whole.PART] = _first_parts(states)
     wholes[:, Whole.STATUS] = status
     found = np.empty((n, stops.shape[1], size))
     fixed = fixed_values(parameters) if constants is None else constants
@@ -344,6 +345,25 @@ def _hold_last(batch: _Batch, counts: Integers) -> None:
         batch.found[rows, columns] = batch.state[rows]
 
 
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A program with its buffer and its tables, for one thread."""
+
+    program: Program
+    buffer: Floats
+    serves: Integers
+    fading: Integers
+
+
+def _bench(program: Program, settings: _Settings) -> _Bench:
+    return _Bench(
+        program=program,
+        buffer=_buffer(program, settings),
+        serves=np.array([k in program.serves for k in range(len(traced().parts))], np.int64),
+        fading=np.array(program.part.fading, dtype=np.int64),
+    )
+
+
 def _run(batch: _Batch, settings: _Settings, everyone: Integers, threads: int | None) -> None:
     count = max(1, threads if threads is not None else _processors())
     share = min(_SHARE, max(settings.compiled.width, -(-everyone.size // count)))
@@ -372,29 +392,39 @@ def _run_part(batch: _Batch, settings: _Settings, part: Integers) -> None:
     benches = [_bench(program, settings) for program in compiled.programs]
     left = part
     while left.size:
-        _forget_faded(batch, settings, left)
-        for program, bench in zip(compiled.programs, benches, strict=True):
-            queue = np.ascontiguousarray(left[_suits(batch, compiled, program, left)])
+        for bench in benches:
+            queue = np.ascontiguousarray(left[_waits_for(batch, bench, left)])
             if queue.size:
                 arguments = _arguments(batch, bench, queue, settings.max_steps)
                 run(arguments.ctypes.data)
-        wholes = batch.wholes[left]
-        left = left[wholes[:, Whole.NEXT_STOP] < wholes[:, Whole.STOPS]]
+        left = left[batch.wholes[left, Whole.NEXT_STOP] < batch.wholes[left, Whole.STOPS]]
 
 
-def _forget_faded(batch: _Batch, settings: _Settings, patients: Integers) -> None:
-    """Drugs of which no more is left than the error allowed in them are gone."""
-    fading = _fading(settings.compiled)
-    limits = settings.atol_factor * _limits()[fading]
-    state = batch.state
-    amounts = state[patients[:, None], fading]
-    faded = patients[(amounts <= limits).all(axis=1)]
-    state[faded[:, None], fading] = 0.0
+def _waits_for(batch: _Batch, bench: _Bench, patients: Integers) -> NDArray[np.bool_]:
+    """Patients who are not at their last stop and whom this program takes."""
+    wholes = batch.wholes[patients]
+    waits: NDArray[np.bool_] = wholes[:, Whole.NEXT_STOP] < wholes[:, Whole.STOPS]
+    waits &= wholes[:, Whole.METHOD] == bench.program.method
+    waits &= bench.serves[wholes[:, Whole.PART]] > 0
+    return waits
 
 
-def _fading(compiled: Kernel) -> Integers:
-    """States without which the part goes on that is preferred to all others."""
-    return np.array(compiled.programs[0].part.absent, dtype=np.int64)
+@lru_cache(maxsize=1)
+def _absent() -> tuple[Integers, Integers]:
+    """What each part of the equations leaves out, one after the other, and where each begins."""
+    parts = [part.absent for part in traced().parts]
+    first = np.cumsum([0, *(len(part) for part in parts)])
+    return np.array([state for part in parts for state in part], np.int64), first.astype(np.int64)
+
+
+def _first_parts(states: Floats) -> Integers:
+    """For each patient the first part of the equations that leaves out nothing present."""
+    parts = traced().parts
+    chosen = np.full(len(states), len(parts) - 1, dtype=np.int64)
+    for number in reversed(range(len(parts) - 1)):
+        present = states[:, list(parts[number].absent)] > 0.0
+        chosen[~present.any(axis=1)] = number
+    return chosen
 
 
 @lru_cache(maxsize=1)
@@ -402,45 +432,9 @@ def _limits() -> Floats:
     return np.array([state.atol for state in model().states])
 
 
-def _suits(
-    batch: _Batch, compiled: Kernel, program: Program, patients: Integers
-) -> NDArray[np.bool_]:
-    """Patients whom this program is the first to suit: nothing is there that it leaves out."""
-    suits: NDArray[np.bool_] = batch.wholes[patients, Whole.METHOD] == program.method
-    suits &= batch.wholes[patients, Whole.NEXT_STOP] < batch.wholes[patients, Whole.STOPS]
-    for other in compiled.programs:
-        if other.method != program.method:
-            continue
-        lacks = np.array(other.part.absent, dtype=np.int64)
-        fits = ~(batch.state[patients[:, None], lacks] > 0.0).any(axis=1)
-        suits &= fits if other is program else ~fits
-        if other is program:
-            break
-    return suits
-
-
-@dataclass(frozen=True, slots=True)
-class _Bench:
-    """A program with its buffer and its tables, for one thread."""
-
-    program: Program
-    buffer: Floats
-    absent: Integers
-    fading: Integers
-
-
-def _bench(program: Program, settings: _Settings) -> _Bench:
-    return _Bench(
-        program=program,
-        buffer=_buffer(program, settings),
-        absent=np.array(program.part.absent, dtype=np.int64),
-        fading=np.array(program.part.fading, dtype=np.int64),
-    )
-
-
 def _arguments(batch: _Batch, bench: _Bench, queue: Integers, max_steps: int) -> Integers:
     """Addresses and sizes in the order in which the loop expects them."""
-    program = bench.program
+    program, (absent, first) = bench.program, _absent()
     values = {
         "reals": batch.reals.ctypes.data,
         "wholes": batch.wholes.ctypes.data,
@@ -459,8 +453,10 @@ def _arguments(batch: _Batch, bench: _Bench, queue: Integers, max_steps: int) ->
         "interpolate": program.interpolate,
         "method": program.method,
         "turns": program.turns,
-        "absent": bench.absent.ctypes.data,
-        "absent_count": bench.absent.size,
+        "serves": bench.serves.ctypes.data,
+        "part_count": bench.serves.size,
+        "absent": absent.ctypes.data,
+        "absent_first": first.ctypes.data,
         "fading": bench.fading.ctypes.data,
         "fading_count": bench.fading.size,
         "limits": _limits().ctypes.data,
