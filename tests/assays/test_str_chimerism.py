@@ -211,7 +211,7 @@ def family(relation: str, *, loci: int = 16, seed: int = 2) -> People:
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.02, 0.05, 0.5, 0.95, 0.99, 1.0])
 @pytest.mark.parametrize("relation", ["unrelated", "siblings", "haploidentical"])
-@pytest.mark.parametrize(("stutter", "noise"), [(0.0, 0.1), (0.05, 0.1), (0.15, 0.1), (0.1, 0.0)])
+@pytest.mark.parametrize(("stutter", "noise"), [(0.0, 0.1), (0.15, 0.1), (0.1, 0.0)])
 def test_known_mixtures(relation: str, share: float, stutter: float, noise: float) -> None:
     # truth: the share mixed. Peaks scatter by 10 %; one peak in 16 loci says a 100th of it or so
     people = family(relation)

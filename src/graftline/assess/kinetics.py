@@ -31,8 +31,8 @@ _PARAMETERS = {
     "tlast": ("Tlast, days", "Day of the last quantifiable value.", "pknca"),
     "half_life": (
         "Half-life, days",
-        "Log-linear over at least three points after the peak; the fit with the best adjusted r2, "
-        "which must reach 0.8; never negative.",
+        "Log-linear over at least three points after the peak; the fit with the best adjusted r2 "
+        "of all, which must fall and reach 0.8.",
         "pknca",
     ),
     "persistence": (
