@@ -5,6 +5,8 @@ measured. Measurements carry assay noise from ``model.observe``; every random nu
 (``streams``), so that a decision changes nothing but what follows from it.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
@@ -36,10 +38,15 @@ Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 _STAYS_ILL = 0.15
-_MARROW_DELAY_MOST = 1e9
 
 
-def treat(case: Case, end_day: Floats, *, threads: int | None = None) -> tuple[Ward, Ledger]:
+def treat(
+    case: Case,
+    end_day: Floats,
+    *,
+    threads: int | None = None,
+    kinds: Collection[str] | None = None,
+) -> tuple[Ward, Ledger]:
     """Treat all patients of a chunk until death or the last day of follow-up.
 
     Parameters
@@ -49,12 +56,15 @@ def treat(case: Case, end_day: Floats, *, threads: int | None = None) -> tuple[W
         Whole days.
     threads : int, optional
         For the solver.
+    kinds : collection of str, optional
+        Kinds of rows that are written down, default all. What the clinic does is the same.
 
     Returns
     -------
     Ward at the end, Ledger of everything written down.
     """
-    ward, ledger = admit(case.cohort, end_day), Ledger()
+    ledger = Ledger(None if kinds is None else frozenset(kinds))
+    ward = admit(case.cohort, end_day)
     last = int(np.max(end_day))
     calendar = calendar_of(case.plan.visits, last)
     if case.plan.fixed_hsct_day is not None:
@@ -192,6 +202,8 @@ def _look_at_counts(
 
 
 def _look_at_car_t(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int) -> None:
+    if rows.size == 0 or not ledger.wants("car_t"):
+        return
     states = ward.states[rows]
     z = normals(case.streams, _numbers(case, rows), "car_t", day=day, count=4)
     copies = observe.car_copies(states, column(ward.parameters, "VCN")[rows])
@@ -258,6 +270,8 @@ def _look_at_gvhd(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: i
 
 def _look_for_viruses(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int) -> None:
     """Viral DNA: from the drawn onset on, if T cells without CAR were below 200/uL since HSCT."""
+    if rows.size == 0 or not ledger.wants("viral"):
+        return
     states = ward.states[rows]
     since = day - ward.hsct_day[rows]
     low = (since > 0) & (observe.t_cells_without_car(states) < 200.0)
@@ -297,10 +311,14 @@ def _look_at_chimerism(case: Case, ward: Ward, ledger: Ledger, rows: Integers, d
 
 def _suspicious(ward: Ward, rows: Integers, day: int) -> Booleans:
     """Blasts in the blood film (1 % and more) call for a marrow, at most once a fortnight."""
-    states = ward.states[rows]
+    seen = np.zeros(rows.size, dtype=np.bool_)
+    if day < 28:
+        return seen
+    last = ward.last_marrow[rows]
+    able = np.flatnonzero(ward.in_remission[rows] & ~(last > day - 14))
+    states = ward.states[rows[able]]
     share = 0.5 * observe.leukaemia(states) / observe.nucleated_cells(states)
-    rested = np.nan_to_num(ward.last_marrow[rows], nan=-_MARROW_DELAY_MOST) <= day - 14
-    seen: Booleans = (share >= 0.01) & rested & (day >= 28) & ward.in_remission[rows]
+    seen[able] = share >= 0.01
     return seen
 
 

@@ -202,4 +202,4 @@ def _deaths(
     first = np.fmin(*days)
     dead = np.isfinite(first)
     ward.death_day[rows[dead]] = first[dead]
-    ward.relapse_death[rows[dead]] = (days[1] <= np.nan_to_num(days[0], nan=np.inf))[dead]
+    ward.relapse_death[rows[dead]] = (days[1] == first)[dead]

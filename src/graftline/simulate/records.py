@@ -21,6 +21,7 @@ from graftline.simulate.ward import Case, Ledger, Ward
 from graftline.trial import Trial, trial_from_tables
 
 Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 Columns = Mapping[str, NDArray[np.generic]]
 
@@ -40,6 +41,8 @@ _LABS = (
     ("car_t", ("car_t_qpcr", "car_t_flow", "cd3_cd7_positive", "cd3_cd7_negative")),
     ("marrow", ("blood_blasts",)),
 )
+# tables whose rows have another name in the ledger
+_KIND_OF_TABLE = {"labs": "counts"}
 _WEEKLY = ("creatinine", "bilirubin")
 _VIRAL_LLOQ = 500.0
 _DAYS_PER_MONTH = 30.4375
@@ -68,6 +71,23 @@ _PATIENT_COLUMNS = (
     "cmv_serostatus",
     "abo",
 )
+
+
+def kinds_written(
+    only: Collection[str] | None, analytes: Collection[str] | None
+) -> frozenset[str] | None:
+    """Kinds of rows of the ledger that these tables, and these analytes of ``labs``, are made of.
+
+    None where all are.
+    """
+    if only is None:
+        return None
+    kinds = {_KIND_OF_TABLE.get(table, table) for table in only}
+    if "labs" in only:
+        kinds |= {
+            kind for kind, of in _LABS if analytes is None or not set(of).isdisjoint(analytes)
+        }
+    return frozenset(kinds)
 
 
 def trial_of(
@@ -106,10 +126,13 @@ def trial_of(
         "events": lambda: _deaths(ward),
         "followup": lambda: _followup(ward),
     }
-    frames = {table: write() for table, write in writers.items() if only is None or table in only}
     names = case.cohort.table["patient"]
-    sound = np.flatnonzero(ward.status == 0)
-    frames = {table: _named(frame, names, sound) for table, frame in frames.items()}
+    sound = ward.status == 0
+    frames = {
+        table: _named(write(), names, sound)
+        for table, write in writers.items()
+        if only is None or table in only
+    }
     return trial_from_tables(
         case.plan.protocol,
         frames,
@@ -117,12 +140,36 @@ def trial_of(
     )
 
 
-def _named(frame: pl.DataFrame, names: pl.Series, sound: Integers) -> pl.DataFrame:
+def _named(frame: pl.DataFrame, names: pl.Series, sound: Booleans) -> pl.DataFrame:
     """Study IDs instead of rows, in the order of patients and days."""
-    kept = frame.filter(pl.col("_row").is_in(pl.Series(sound).implode()))
-    order = [c for c in ("day", "start_day") if c in frame.columns]
-    kept = kept.sort("_row", *order, maintain_order=True)
-    return kept.select(names.gather(kept["_row"]).alias("patient"), pl.exclude("_row"))
+    rows = frame["_row"].to_numpy()
+    days = [frame[name].to_numpy() for name in ("day", "start_day") if name in frame.columns]
+    order = _in_order(rows, days[0] if days else np.zeros(rows.size))
+    if not sound.all():
+        order = order[sound[rows[order]]]
+    place = pl.Series(rows[order])
+    columns = [column.gather(pl.Series(order)) for column in frame.drop("_row")]
+    return pl.DataFrame([names.gather(place).alias("patient"), *columns])
+
+
+def _in_order(rows: Integers, days: NDArray[np.generic]) -> Integers:
+    """Order of rows by patient and day, those of one day as they are.
+
+    Two stable sorts: NumPy sorts short integers by counting, a tenth of the time of comparing.
+    """
+    by_day = np.argsort(_short(days), kind="stable")
+    order: Integers = by_day[np.argsort(_short(rows[by_day]), kind="stable")]
+    return order
+
+
+def _short(values: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The same whole numbers as short integers, where they are whole and fit."""
+    if values.size == 0:
+        return values
+    whole = values.astype(np.float64)
+    fits = np.isfinite(whole).all() and (np.abs(whole) < 2**15).all()
+    short = whole.astype(np.int16) if fits else whole
+    return short if fits and (short == whole).all() else values
 
 
 def _frame(columns: Columns, names: Sequence[str]) -> pl.DataFrame:
@@ -350,26 +397,27 @@ def _labs(ledger: Ledger, wanted: Collection[str] | None) -> pl.DataFrame:
 
 
 def _lab(columns: Columns, analyte: str, *, weekly: bool) -> pl.DataFrame:
+    names = [name for name in ("row", "day", analyte, f"{analyte}_below") if name in columns]
     if weekly:
-        columns = {name: values[columns["day"] % 7 == 0] for name, values in columns.items()}
+        sampled = columns["day"] % 7 == 0
+        columns = {name: columns[name][sampled] for name in names}
     below = columns.get(f"{analyte}_below")
-    rows = columns["row"].size
-    lloq = _LLOQ.get(analyte)
-    words = (
-        np.full(rows, "quantified")
-        if below is None
-        else np.where(below.astype(np.bool_), "below", "quantified")
-    )
+    quantified, lloq = pl.lit("quantified"), _LLOQ.get(analyte)
     return pl.DataFrame(
         {
             "_row": columns["row"],
             "day": columns["day"],
-            "analyte": np.full(rows, analyte),
             "value": columns[analyte].astype(np.float64),
-            "quantification": words,
-            "lloq": np.full(rows, np.nan if lloq is None else lloq),
+            "below": np.zeros(columns["row"].size, dtype=np.bool_) if below is None else below,
         }
-    ).with_columns(pl.col("lloq").fill_nan(None), pl.col("value").round_sig_figs(4))
+    ).select(
+        "_row",
+        "day",
+        analyte=pl.lit(analyte),
+        value=pl.col("value").round_sig_figs(4),
+        quantification=pl.when("below").then(pl.lit("below")).otherwise(quantified),
+        lloq=pl.lit(lloq, dtype=pl.Float64),
+    )
 
 
 def _vitals(ledger: Ledger) -> pl.DataFrame:

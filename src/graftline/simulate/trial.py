@@ -12,7 +12,7 @@ from graftline.problems import InputError, Problem, Severity
 from graftline.protocol import Protocol, shipped_protocol
 from graftline.simulate.clinic import treat
 from graftline.simulate.cohort import Correlations, sample_cohort
-from graftline.simulate.records import protocol_file, trial_of
+from graftline.simulate.records import kinds_written, protocol_file, trial_of
 from graftline.simulate.strategy import Plan, plan_of
 from graftline.simulate.streams import Streams, streams_of, uniforms
 from graftline.simulate.ward import open_case
@@ -79,7 +79,7 @@ def simulate_trial(
     case = open_case(plan, streams, cohort)
     entered = uniforms(streams, numbers, "entry")[:, 0] * calendar.accrual_days
     end_day = np.floor(calendar.longest_days - entered)
-    ward, ledger = treat(case, end_day, threads=threads)
+    ward, ledger = treat(case, end_day, threads=threads, kinds=kinds_written(only, analytes))
     title = f"{len(numbers)} virtual patients by {plan.protocol.name}"
     trial = trial_of(case, ward, ledger, name=name, title=title, only=only, analytes=analytes)
     names = cohort.table["patient"]

@@ -90,8 +90,8 @@ def due_on(calendar: Calendar, day: int, hsct_day: Floats, active_gvhd: Booleans
     hsct_day : array [n]; NaN without HSCT so far. On the day itself the patient counts as before.
     active_gvhd : boolean array [n]
     """
-    grafted = np.nan_to_num(hsct_day, nan=np.inf) < day
-    since = np.where(grafted, day - np.nan_to_num(hsct_day), 0.0).astype(np.int64)
+    grafted = hsct_day < day
+    since = np.where(grafted, day - hsct_day, 0.0).astype(np.int64)
     before = ~grafted
     # clinics of later weeks fall on the same days for everybody, so that a chunk is seen together
     weekly, monthly = day % 7 == 0, day % _MONTH == 0

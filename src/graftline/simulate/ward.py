@@ -91,15 +91,23 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Rows written down, in blocks: per kind a list of columns by name, ``row`` the patient."""
+    """Rows written down, in blocks: per kind a list of columns by name, ``row`` the patient.
 
+    ``kinds`` are those that are written down at all, all where it is None.
+    """
+
+    kinds: frozenset[str] | None = None
     blocks: dict[str, list[Mapping[str, NDArray[np.generic]]]] = field(
         default_factory=lambda: defaultdict(list)
     )
 
+    def wants(self, kind: str) -> bool:
+        """Whether rows of a kind are written down."""
+        return self.kinds is None or kind in self.kinds
+
     def write(self, kind: str, rows: Integers, **columns: object) -> None:
         """Add rows of one kind; scalars are repeated."""
-        if rows.size == 0:
+        if rows.size == 0 or not self.wants(kind):
             return
         block = {"row": rows}
         for name, value in columns.items():
