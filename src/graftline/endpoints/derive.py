@@ -28,10 +28,11 @@ ENDPOINT_SCHEMA: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """An endpoint of a trial: its rows, its attrition and the choices behind it."""
+    """An endpoint of a trial: its rows, why patients were left out, the choices behind it."""
 
+    name: str
     rows: pl.DataFrame
-    attrition: pl.DataFrame
+    lost: pl.DataFrame
     spec: Endpoint
 
 
@@ -98,7 +99,10 @@ def endpoint_attrition(trial: Trial, assessed: Answers) -> pl.DataFrame:
     -------
     DataFrame [endpoint, step, patients, left_out, reason]
     """
-    tables = [one.attrition for one in _everything(trial, assessed)]
+    tables = [
+        attrition_table(one.lost, one.spec, endpoint=one.name)
+        for one in _everything(trial, assessed)
+    ]
     if not tables:
         return pl.DataFrame(schema=ATTRITION_SCHEMA)
     return pl.concat(tables)
@@ -144,4 +148,4 @@ def _derive(
         .with_columns(endpoint=pl.lit(name), origin=pl.lit(spec.origin))
         .select(pl.col(column).cast(dtype) for column, dtype in ENDPOINT_SCHEMA.items())
     )
-    return Derived(rows, attrition_table(lost, spec, endpoint=name), spec)
+    return Derived(name, rows, lost, spec)

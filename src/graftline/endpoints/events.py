@@ -175,6 +175,8 @@ def first_events(
 def _undated(rows: pl.DataFrame, events: pl.DataFrame, rules_out: tuple[str, ...]) -> pl.DataFrame:
     """Take the time from patients whose event has no day; mark an undated competing event."""
     undated = events.filter(pl.col("at").is_null())
+    if undated.height == 0:
+        return rows
     decisive = (pl.col("status") == 1) | pl.col("cause").is_in(rules_out)
     of_interest = (
         undated.filter(decisive)

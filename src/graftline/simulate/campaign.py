@@ -40,7 +40,7 @@ from graftline.simulate.trial import FollowUp, cannot_write, simulate_trial
 from graftline.trial import Trial
 
 MANIFEST = "campaign.json"
-CHUNK = 5_000
+CHUNK = 6_250
 TABLES_OF_ENDPOINTS = (
     "patients",
     "donors",

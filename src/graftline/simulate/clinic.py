@@ -150,13 +150,15 @@ def _look_at_signs(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: 
         return
     z = normals(case.streams, _numbers(case, rows), "vitals", day=day, count=4)
     signs = vital_signs(
-        ward.states[rows],
+        ward.states.take(rows, axis=0),
         take(case.thresholds, rows),
         z,
         low_systolic_mmhg=case.low_systolic_mmhg[rows],
         tocilizumab_days=day - ward.tocilizumab_first[rows],
     )
-    il6 = observe.report_lognormal(state_column(ward.states[rows], "I"), z[:, 3], observe.IL6)
+    il6 = observe.report_lognormal(
+        state_column(ward.states.take(rows, axis=0), "I"), z[:, 3], observe.IL6
+    )
     ledger.write(
         "vitals",
         rows,
@@ -176,7 +178,7 @@ def _look_at_signs(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: 
 def _look_at_counts(
     case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int
 ) -> tuple[Floats, Floats, Floats]:
-    states = ward.states[rows]
+    states = ward.states.take(rows, axis=0)
     z = normals(case.streams, _numbers(case, rows), "counts", day=day, count=3)
     # one dilution error for the whole sample, so that neutrophils never exceed white cells
     white = observe.report_lognormal(observe.leukocytes(states), z[:, 0], observe.LEUKOCYTES)
@@ -204,7 +206,7 @@ def _look_at_counts(
 def _look_at_car_t(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int) -> None:
     if rows.size == 0 or not ledger.wants("car_t"):
         return
-    states = ward.states[rows]
+    states = ward.states.take(rows, axis=0)
     z = normals(case.streams, _numbers(case, rows), "car_t", day=day, count=4)
     copies = observe.car_copies(states, column(ward.parameters, "VCN")[rows])
     readings = {
@@ -233,7 +235,7 @@ def _car_t_rash(case: Case, rows: Integers, day: int, *, lasts_days: int = 5) ->
 def _look_at_gvhd(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int) -> None:
     if rows.size == 0:
         return
-    states = ward.states[rows]
+    states = ward.states.take(rows, axis=0)
     damage, present = state_column(states, "B"), state_column(states, "G")
     begun = day >= ward.gvhd_onset[rows]
     # findings fade with what they were when they first showed
@@ -272,7 +274,7 @@ def _look_for_viruses(case: Case, ward: Ward, ledger: Ledger, rows: Integers, da
     """Viral DNA: from the drawn onset on, if T cells without CAR were below 200/uL since HSCT."""
     if rows.size == 0 or not ledger.wants("viral"):
         return
-    states = ward.states[rows]
+    states = ward.states.take(rows, axis=0)
     since = day - ward.hsct_day[rows]
     low = (since > 0) & (observe.t_cells_without_car(states) < 200.0)
     ward.t_cells_low[rows] |= low
@@ -290,7 +292,7 @@ def _look_for_viruses(case: Case, ward: Ward, ledger: Ledger, rows: Integers, da
 def _look_at_chimerism(case: Case, ward: Ward, ledger: Ledger, rows: Integers, day: int) -> None:
     if rows.size == 0:
         return
-    states = ward.states[rows]
+    states = ward.states.take(rows, axis=0)
     own = case.of_graft_donor[rows]
     z = normals(case.streams, _numbers(case, rows), "str", day=day, count=3)
     true = {
@@ -316,7 +318,7 @@ def _suspicious(ward: Ward, rows: Integers, day: int) -> Booleans:
         return seen
     last = ward.last_marrow[rows]
     able = np.flatnonzero(ward.in_remission[rows] & ~(last > day - 14))
-    states = ward.states[rows[able]]
+    states = ward.states.take(rows[able], axis=0)
     share = 0.5 * observe.leukaemia(states) / observe.nucleated_cells(states)
     seen[able] = share >= 0.01
     return seen
@@ -335,7 +337,7 @@ def _look_at_marrow(
     """Differential, cellularity, residual disease; then the decision for HSCT."""
     if rows.size == 0:
         return
-    states = ward.states[rows]
+    states = ward.states.take(rows, axis=0)
     numbers = _numbers(case, rows)
     u = uniforms(case.streams, numbers, "marrow", day=day, count=3)
     z = normals(case.streams, numbers, "cellularity", day=day)[:, 0]
@@ -403,7 +405,7 @@ def _decide(
         ward.hsct_planned[who[going]] = np.maximum(day + 10.0, chosen)[going]
         return
     anc, platelets, hemoglobin = (c[place] for c in counts)
-    states = ward.states[who]
+    states = ward.states.take(who, axis=0)
     copies = observe.car_copies(states, column(ward.parameters, "VCN")[who])
     z = normals(case.streams, _numbers(case, who), "car_t", day=day, count=1)[:, 0]
     detected = ~observe.report_lognormal(copies, z, observe.QPCR).below

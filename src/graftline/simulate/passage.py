@@ -44,8 +44,9 @@ def carry(
     threads : int, optional
         For the solver.
     """
-    start, before = ward.day[rows], ward.states[rows]
-    parameters = ward.parameters[rows]
+    # ``take`` copies whole rows, where an index would go through them number by number
+    start, before = ward.day[rows], ward.states.take(rows, axis=0)
+    parameters = ward.parameters.take(rows, axis=0)
     result = integrate(
         before,
         parameters,
@@ -74,13 +75,14 @@ def carry(
 
 def _constants(ward: Ward, rows: Integers) -> Floats:
     """What the equations need of the parameters; computed anew only where treatment has changed."""
-    now = ward.parameters[np.ix_(rows, switched_columns())]
-    changed = (now != ward.switched[rows]).any(axis=1)
+    changed = np.zeros(rows.size, dtype=np.bool_)
+    for i, place in enumerate(switched_columns()):
+        changed |= ward.parameters[rows, place] != ward.switched[rows, i]
     if changed.any():
         who = rows[changed]
         ward.constants[who] = fixed_values(ward.parameters[who])
-        ward.switched[who] = now[changed]
-    kept: Floats = ward.constants[rows]
+        ward.switched[who] = ward.parameters[np.ix_(who, switched_columns())]
+    kept: Floats = ward.constants.take(rows, axis=0)
     return kept
 
 
