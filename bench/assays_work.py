@@ -88,7 +88,7 @@ def immunarch_tcr(path: str) -> Work:
             ["Rscript", "-e", code, path], capture_output=True, text=True, check=False
         )
         if done.returncode:
-            raise RuntimeError(f"immunarch: {done.stderr.strip().splitlines()[-1]}")
+            raise RuntimeError(f"immunarch: {done.stderr.strip().splitlines()[0]}")
         return done.stdout.splitlines()[-1]
 
     return work

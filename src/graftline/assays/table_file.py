@@ -8,6 +8,7 @@ from pathlib import Path
 from graftline.problems import InputError, Problem, Severity
 
 _GZIP = b"\x1f\x8b"
+_SAMPLE = 65536
 _OTHER_FORMATS = {
     b"PK\x03\x04": "a ZIP archive or Excel workbook",
     b"BZh": "a bzip2 file",
@@ -53,7 +54,7 @@ def open_table_file(path: Path) -> TableFile:
     return TableFile(path, columns, separator, '"' in header, utf8)
 
 
-def _first_bytes(path: Path, size: int = 65536) -> bytes:
+def _first_bytes(path: Path, size: int = _SAMPLE) -> bytes:
     if path.is_dir():
         raise _unreadable(path, "a file, not a folder", "name the files in it")
     if not path.is_file():
@@ -84,8 +85,9 @@ def _decompressed(path: Path, size: int) -> bytes:
 
 def _is_utf8(start: bytes) -> bool:
     try:
-        # The last three bytes may be the first half of a character cut by the sample's end.
-        start[: start.rfind(b"\n") + 1 or None].decode("utf-8")
+        # The last bytes may be the first half of a character cut by the sample's end.
+        whole = start if len(start) < _SAMPLE else start[: start.rfind(b"\n") + 1 or None]
+        whole.decode("utf-8")
     except UnicodeDecodeError:
         return False
     return True

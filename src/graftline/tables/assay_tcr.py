@@ -383,7 +383,7 @@ def overlap_listing(study: TcrStudy) -> ReportTable | None:
         cells = (
             *names,
             str(row["shared"]),
-            *(significant(row[m]) for m in ("jaccard", "morisita_horn", "f", "f2")),
+            *(significant(round(row[m], 9)) for m in ("jaccard", "morisita_horn", "f", "f2")),
         )
         rows.append(TableRow(cells, _group(row)))
     notes = ["Jaccard counts clones; Morisita-Horn, F and F2 weigh them by their share."]

@@ -41,7 +41,7 @@ def overlap_table(clones: pl.DataFrame, *, key: CloneKey) -> pl.DataFrame:
         .join(shares.lazy(), on=list(names), suffix="_b", nulls_equal=True)
         .filter(pl.col("sample") < pl.col("sample_b"))
         .sort("sample", "sample_b", *names)
-        .group_by("sample", "sample_b")
+        .group_by("sample", "sample_b", maintain_order=True)  # sums in one order
         .agg(
             pl.len().cast(pl.Int64).alias("shared"),
             (p * q).sum().alias("pq"),

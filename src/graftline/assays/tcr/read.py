@@ -84,6 +84,8 @@ def scan_rearrangements(
         _sequence(columns, "junction_aa", upper=upper),
         _whole(pl.col(counted)).alias("count"),
     )
+    if not table.utf8:
+        problems.append(_not_utf8(table))
     return Rearrangements(table, spoken.name, counted, rows, tuple(problems))
 
 
@@ -100,6 +102,15 @@ def scan_table(table: TableFile, *, number: str | None = None) -> pl.LazyFrame:
         schema=schema,
         null_values=MISSING,
         encoding="utf8" if table.utf8 else "utf8-lossy",
+    )
+
+
+def _not_utf8(table: TableFile) -> Problem:
+    return Problem(
+        table.path.name,
+        "text in UTF-8",
+        "signs in another encoding are lost, letters and numbers are not; save it as UTF-8",
+        severity=Severity.WARNING,
     )
 
 
@@ -229,6 +240,10 @@ def _collected(table: TableFile, query: pl.LazyFrame) -> pl.DataFrame:
 
 def unreadable_table(table: TableFile, damage: Exception) -> InputError:
     """What the text reader stumbled on, as a finding about the file."""
+    if "utf-8" in str(damage).lower():
+        expected, remedy = "text in UTF-8 to the end", "save or export the file as UTF-8"
+        problem = Problem(table.path.name, expected, remedy, severity=Severity.UNREADABLE)
+        return InputError([problem])
     first = str(damage).strip().splitlines()[0] if str(damage).strip() else "damaged content"
     return InputError(
         [

@@ -214,9 +214,10 @@ def summarize_at_depth(
         )
         reason = f"only {spectrum.reads:.0f} reads" if spectrum.reads < depth else None
         rows += [(sample, m, float(depth), *values[m], reason) for m in measures]
-    names = ("sample", "measure", "depth", "estimate", "low", "high", "reason")
-    table = pl.DataFrame(rows, schema=names, orient="row")
-    return table.with_columns(
-        pl.col("estimate", "low", "high").cast(pl.Float64).fill_nan(None),
-        pl.col("reason").cast(pl.String),
-    )
+    schema = {
+        **dict.fromkeys(("sample", "measure"), pl.String),
+        **dict.fromkeys(("depth", "estimate", "low", "high"), pl.Float64),
+        "reason": pl.String,
+    }
+    table = pl.DataFrame(rows, schema=schema, orient="row")
+    return table.with_columns(pl.col("estimate", "low", "high").fill_nan(None))
