@@ -35,7 +35,8 @@ class GatedSample:
 def gate_sample(sample: FlowSample, gating: Gating) -> GatedSample:
     """Events of a sample inside every gate of a gating file.
 
-    Boxes hold ``min <= value < max`` as in GatingML 2.0; polygons and ellipses their edge. NaN is
+    Boxes hold ``min <= value < max`` as in GatingML 2.0; polygons (even-odd rule) and ellipses
+    their edge. NaN is
     in no gate, and ``none_of`` holds only events whose values the gates named can be judged by.
 
     Raises
@@ -248,24 +249,23 @@ def _in_shape(
 
 @njit(cache=True)
 def _in_polygon(x: Floats, y: Floats, vertices: Floats) -> Inside:
-    """Non-zero winding number, or on an edge."""
+    """Even-odd rule, as GatingML has it for outlines that cross themselves; or on an edge."""
     inside = np.zeros(x.size, dtype=np.bool_)
     n = vertices.shape[0]
     for e in range(x.size):
-        winding = 0
+        odd = False
         for i in range(n):
             x0, y0 = vertices[i, 0], vertices[i, 1]
             x1, y1 = vertices[(i + 1) % n, 0], vertices[(i + 1) % n, 1]
             side = (x1 - x0) * (y[e] - y0) - (x[e] - x0) * (y1 - y0)
             within_box = min(x0, x1) <= x[e] <= max(x0, x1) and min(y0, y1) <= y[e] <= max(y0, y1)
             if side == 0 and within_box:
-                winding = 1
+                odd = True
                 break
-            if y0 <= y[e] < y1 and side > 0:
-                winding += 1
-            elif y1 <= y[e] < y0 and side < 0:
-                winding -= 1
-        inside[e] = winding != 0
+            # A ray to the right crosses the side: upward sides have the event on their left.
+            if (y0 <= y[e]) != (y1 <= y[e]) and (side > 0) == (y1 > y0):
+                odd = not odd
+        inside[e] = odd
     return inside
 
 

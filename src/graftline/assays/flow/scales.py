@@ -107,7 +107,7 @@ def logicle_coefficients(*, t: float, w: float, m: float, a: float) -> Biexponen
         raise ValueError(f"the logicle scale needs {fault}")
     width = w / (m + a)
     added = a / (m + a)
-    centre = added + width
+    centre = (w + a) / (m + a)
     knee = added + 2 * width
     b = (m + a) * _LN10
     d = negative_rate(b, width)
@@ -211,6 +211,10 @@ def _logicle_of(
         place = ((bits[i] & 0x7FFFFFFFFFFFFFFF) >> 44) - ((1023 + _LOWEST_OCTAVE) << 8)
         if not np.isfinite(value):
             scaled[i] = values[i]
+            continue
+        if value == 0:
+            # Many events are 0, and bounds are set there: not one digit off.
+            scaled[i] = centre
             continue
         if 0 <= place < start.size - 1:
             part = (bits[i] & 0xFFFFFFFFFFF) * 2.0**-44
