@@ -1,0 +1,107 @@
+"""Assays of a trial folder: each sheet a section; a broken one stops nothing else (truth: law)."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from graftline.cli import main
+from graftline.problems import Severity
+from graftline.report.assays import READERS, assay_sections, inspect_assays
+from graftline.report.html import render_html
+from graftline.report.value import Report
+from graftline.schema.sheets import SHEETS
+from graftline.trial.read import read_trial
+from tests.assays.repertoire_files import write_airr, write_sheet, write_study
+
+TRIAL = Path(__file__).parents[1] / "trials" / "complete"
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Path:
+    folder = tmp_path / "trial"
+    shutil.copytree(TRIAL, folder)
+    (folder / "assays").mkdir()
+    return folder
+
+
+def test_every_sheet_that_is_declared_has_a_reader() -> None:
+    assert set(READERS) == set(SHEETS)
+
+
+def test_a_trial_without_assays_has_no_section(trial: Path) -> None:
+    shutil.rmtree(trial / "assays")
+    found = assay_sections(trial, read_trial(trial))
+    assert (found.sections, found.problems) == ((), ())
+    assert inspect_assays(trial) == []
+
+
+def test_a_sheet_becomes_a_section_with_unique_ids(trial: Path) -> None:
+    write_study(trial / "assays")
+    found = assay_sections(trial, read_trial(trial))
+    (section,) = found.sections
+    assert (section.id, section.title) == ("assay-tcr", "T-cell repertoires")
+    assert {table.id for table in section.tables} >= {"tcr-samples", "tcr-traced"}
+    page = render_html(Report("T", "", False, (), (), found.sections))
+    assert 'href="#assay-tcr"' in page
+    strangers = [p for p in found.problems if p.expected == "a patient of the trial"]
+    known = set(read_trial(trial).patients["patient"])
+    assert (len(strangers) == 0) == ("P1" in known)
+
+
+def test_days_of_hspc_come_from_the_trial(trial: Path) -> None:
+    read = read_trial(trial)
+    patient = read["infusions"].filter(kind="hspc")["patient"][0]
+    write_airr(trial / "assays" / "a.tsv", {"CASF": 3, "CASA": 2})
+    rows = [("a.tsv", patient, 60, "patient")]
+    write_sheet(trial / "assays" / "tcr.csv", "file,patient,day,sample_type", rows)
+    (section,) = assay_sections(trial, read).sections
+    (table,) = [t for t in section.tables if t.id == "tcr-samples"]
+    from graftline.trial.timeline import hsct_days
+
+    hsct = dict(hsct_days(read).select("patient", "hsct_day").rows())[patient]
+    assert table.data["day"].to_list() == [60 - hsct]
+
+
+def test_a_broken_sheet_says_why_and_stops_only_itself(trial: Path) -> None:
+    write_sheet(
+        trial / "assays" / "tcr.csv",
+        "file,patient,day,sample_type",
+        [("gone.tsv", "P1", 1, "patient")],
+    )
+    found = assay_sections(trial, read_trial(trial))
+    (section,) = found.sections
+    assert "assays/tcr.csv" in section.missing[0]
+    assert "a file that exists" in section.missing[1]
+    assert [(p.file, p.row) for p in found.problems] == [("assays/tcr.csv", 2)]
+    result = CliRunner().invoke(main, ["check", str(trial)])
+    assert result.exit_code == 1
+    assert "assays/tcr.csv, row 2, column file: found 'gone.tsv'" in result.output
+
+
+def test_a_broken_file_is_named_by_its_place(trial: Path) -> None:
+    write_study(trial / "assays")
+    write_airr(trial / "assays" / "P1_90.tsv", {"CASA": 3, "CASF": ""})
+    problems = inspect_assays(trial, read_trial(trial))
+    errors = [p for p in problems if p.severity is Severity.ERROR]
+    places = [(p.file, p.row, p.column) for p in errors]
+    assert places == [("assays/P1_90.tsv", 3, "duplicate_count")]
+
+
+def test_files_that_no_sheet_names_are_told(trial: Path) -> None:
+    write_study(trial / "assays")
+    (trial / "assays" / "lost.fcs").write_bytes(b"x")
+    (trial / "assays" / "notes.md").write_text("a remark")
+    (problem,) = [p for p in inspect_assays(trial) if p.file == "assays"]
+    assert problem.found == "assays/lost.fcs"
+    assert problem.severity is Severity.WARNING
+
+
+def test_the_report_has_the_assays_after_immunity(trial: Path, tmp_path: Path) -> None:
+    write_study(trial / "assays")
+    result = CliRunner().invoke(main, ["report", str(trial), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    places = [page.index(f'<section id="{name}">') for name in ("immunity", "assay-tcr", "data")]
+    assert places == sorted(places)
