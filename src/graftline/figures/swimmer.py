@@ -32,7 +32,7 @@ _MARKS: Mapping[str, tuple[str, str, str]] = {
     "hsct": ("HSCT", "D", BLUE),
     "remission": ("CR, CRh or CRi", "^", GREEN),
     "gvhd": ("acute GVHD", "s", ORANGE),
-    "autologous": ("autologous recovery", "P", PURPLE),
+    "autologous": ("autologous recovery", "v", PURPLE),
     "relapse": ("relapse or progression", "*", VERMILION),
     "death": ("death", "X", BLACK),
 }
