@@ -23,6 +23,7 @@ _STATES = {
     "not_yet_evaluable": "not yet evaluable",
     "not_evaluable": "not evaluable",
 }
+_OF_ALL = ("percent_of_all", "all_low", "all_high")
 _PER_UL = "cells/\N{MICRO SIGN}L"
 MINUS = "\N{MINUS SIGN}"
 _EXACT = "Intervals are exact 95% (Clopper-Pearson); they hold what counting alone leaves open."
@@ -72,7 +73,7 @@ def gates_table(study: FlowStudy, *, id: str = "flow-gates") -> ReportTable:
             name,
             f"{row['events']:,}",
             _share(row["percent_of_parent"], row["parent_low"], row["parent_high"]),
-            _share(row["percent_of_all"], row["all_low"], row["all_high"]),
+            "" if row["parent"] is None else _share(*(row[c] for c in _OF_ALL)),
         )
         rows.append(TableRow(cells, f"{patient}{_sample(row)}{specimen}"))
     columns = (
