@@ -28,7 +28,7 @@ def test_a_sheet_gives_a_page_tables_figures_and_a_table_to_read(tmp_path: Path)
     out = tmp_path / "tcr-report"
     assert str(out / "tcr.html") in result.output.replace("\n", "")
     page = (out / "tcr.html").read_text(encoding="utf-8")
-    assert "80.0 (80.0\N{EN DASH}80.0)% of it and 15.0 (15.0\N{EN DASH}15.0)%" in page
+    assert "80.0% (80.0\N{EN DASH}80.0) of it and 15.0% (15.0\N{EN DASH}15.0) of the donor" in page
     assert "<script" not in page
     for name in ("samples", "diversity", "depth", "traced", "clones", "trends", "overlap"):
         assert (out / "tables" / f"tcr-{name}.csv").stat().st_size > 0

@@ -1,5 +1,7 @@
 """The section on T-cell repertoires, from a study of a sample sheet or of files alone."""
 
+from statistics import median
+
 import polars as pl
 
 from graftline.assays.tcr.spectrum import Spectrum
@@ -25,7 +27,7 @@ from graftline.tables.assay_tcr import (
     traced_table,
     trends_table,
 )
-from graftline.tables.format import median_range
+from graftline.tables.format import number, value_range
 
 MOST_PANELS = 12
 MOST_OVERLAPS = 40
@@ -69,7 +71,6 @@ def tcr_facts(study: TcrStudy) -> tuple[tuple[str, str], ...]:
         *facts,
         ("Reads or templates per sample", f"{min(reads):,} to {max(reads):,}"),
         ("Locus", study.options.locus or "all"),
-        ("A clone has", KEYS[study.options.key]),
     )
 
 
@@ -96,15 +97,17 @@ def _claim(study: TcrStudy) -> tuple[str, ...]:
     }
     if held["donor"].is_empty():
         return ()
-    late, donor = (
-        median_range(*(100 * getattr(held[end], f)() for f in ("median", "min", "max")))
-        for end in ("ranked_at", "donor")
-    )
+    late, donor = (_share_range(held[end]) for end in ("ranked_at", "donor"))
     n = held["donor"].len()
     return (
-        f"The top {study.options.top} clones of the ranked sample hold {late}% of it and {donor}% "
-        f"of the donor's repertoire (median and range over {n} patient{'s' * (n > 1)}).",
+        f"The top {study.options.top} clones of the ranked sample hold {late} of it and {donor} of "
+        f"the donor's repertoire (median and range over {n} patient{'s' * (n > 1)}).",
     )
+
+
+def _share_range(shares: pl.Series) -> str:
+    values = sorted(100 * share for share in shares)
+    return f"{number(median(values))}% ({value_range(values[0], values[-1])})"
 
 
 def _missing(study: TcrStudy) -> list[str]:
@@ -157,8 +160,8 @@ def _traced(study: TcrStudy) -> list[ReportFigure]:
         ),
     ]
     compared = {
-        patient: title
-        for patient, title in titles.items()
+        patient: patient
+        for patient in titles
         if study.expansion.height and (study.expansion["patient"] == patient).any()
     }
     if compared:

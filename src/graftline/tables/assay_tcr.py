@@ -62,6 +62,10 @@ def sample_labels(study: TcrStudy) -> dict[str, str]:
     }
 
 
+def _unbroken(name: str) -> str:
+    return name.replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def _percent(share: float | None, digits: int = 1) -> str:
     return MISSING if share is None else number(100 * share, digits=digits)
 
@@ -85,12 +89,13 @@ def _group(row: Mapping[str, Any]) -> str | None:
 
 def samples_table(study: TcrStudy) -> ReportTable:
     """Depth, productive share, clonality and the share of the largest clones of every sample."""
+    dated, labels = study.samples["patient"].is_not_null().any(), sample_labels(study)
     rows = []
     for row in study.summary.iter_rows(named=True):
+        when = (labels[row["sample"]],) if dated else ()
         cells = (
-            row["sample"],
-            row["sample_type"] or "",
-            month_text(row["month"]),
+            _unbroken(row["sample"]),
+            *when,
             number(row["reads"], digits=0),
             number(row["clones"], digits=0),
             MISSING
@@ -104,12 +109,12 @@ def samples_table(study: TcrStudy) -> ReportTable:
         )
         rows.append(TableRow(cells, _group(row)))
     columns = _columns(
-        ("Sample", "Cells of"),
+        ("Sample",),
         (
-            ("Month", None),
+            *((("Month", None),) if dated else ()),
             ("Reads or templates", None),
             ("Clones", None),
-            ("Productive rows", "%"),
+            ("Productive", "% of rows"),
             ("Clonality", None),
             ("Simpson clonality", None),
             ("Gini", None),
@@ -137,8 +142,9 @@ def diversity_table(study: TcrStudy) -> ReportTable:
     for row in study.summary.iter_rows(named=True):
         chao = (row["chao1"], row["chao1_low"], row["chao1_high"])
         cells = (
-            row["sample"],
-            *(significant(row[f"hill_{q}"], digits=4) for q in (0, 1, 2)),
+            _unbroken(row["sample"]),
+            number(row["hill_0"], digits=0),
+            *(significant(row[f"hill_{q}"], digits=4) for q in (1, 2)),
             estimate_interval(*chao, digits=0),
             significant(row["ace"], digits=4) if row["ace"] is not None else "not defined",
             number(row["d50_clones"], digits=0),
@@ -179,7 +185,7 @@ def depth_table(study: TcrStudy) -> ReportTable:
     for sample in study.samples["sample"]:
         if (sample, "richness") not in found:
             continue
-        cells = [sample]
+        cells = [_unbroken(sample)]
         for measure, digits in measures.items():
             row = found[sample, measure]
             bounds = (row["estimate"], row["low"], row["high"])
@@ -381,7 +387,7 @@ def overlap_listing(study: TcrStudy) -> ReportTable | None:
         ends = sorted((row["place"], row["place_b"]))
         names = [study.samples["sample"][end] for end in ends]
         cells = (
-            *names,
+            *map(_unbroken, names),
             str(row["shared"]),
             *(significant(round(row[m], 9)) for m in ("jaccard", "morisita_horn", "f", "f2")),
         )
