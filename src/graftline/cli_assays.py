@@ -98,6 +98,14 @@ def write_and_show(
     help="What makes two rows one clone: CDR3 nucleotides or amino acids, with V and J gene.",
 )
 @click.option(
+    "--rows",
+    "productive",
+    type=click.Choice(["productive", "all"]),
+    default="productive",
+    show_default=True,
+    help="Whether rows out of frame or with a stop are left out; they change clonality.",
+)
+@click.option(
     "--rank-at",
     type=float,
     metavar="DAY",
@@ -149,6 +157,7 @@ def tcr(
     inputs: tuple[Path, ...],
     locus: str,
     key: str,
+    productive: str,
     rank_at: float | None,
     top: int,
     ties: "TieRule",
@@ -178,6 +187,7 @@ def tcr(
     options = TcrOptions(
         key=cast("CloneKey", key.replace("+", "_")),
         locus=None if locus.lower() == "all" else locus.upper(),
+        productive="all" if productive == "all" else "only",
         rank_at=rank_at,
         top=top,
         ties=ties,

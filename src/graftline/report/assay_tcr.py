@@ -77,9 +77,10 @@ def tcr_facts(study: TcrStudy) -> tuple[tuple[str, str], ...]:
 def _text(study: TcrStudy) -> tuple[str, ...]:
     options = study.options
     locus = "all loci" if options.locus is None else f"locus {options.locus}"
+    rows = "Productive rows" if options.productive == "only" else "All rows, productive or not,"
     opening = (
-        f"Productive rows of {locus}; a clone has {KEYS[options.key]}. Shares are of the "
-        "productive reads or templates kept."
+        f"{rows} of {locus}; a clone has {KEYS[options.key]}. Shares are of the reads or templates "
+        "kept."
     )
     return (opening, *_claim(study))
 

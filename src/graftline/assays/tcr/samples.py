@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -206,7 +207,11 @@ def _ordered(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_sample_clones(
-    samples: Samples, *, key: CloneKey, locus: str | None
+    samples: Samples,
+    *,
+    key: CloneKey,
+    locus: str | None,
+    productive: Literal["only", "all"] = "only",
 ) -> tuple[Samples, Clones]:
     """Clones of every sample under the sample's name; each file is read once.
 
@@ -232,6 +237,7 @@ def read_sample_clones(
                 one["file"],
                 key=key,
                 locus=locus,
+                productive=productive,
                 count_column=one["count_column"],
                 dialect=one["format"],
             )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -44,6 +45,7 @@ class TcrOptions:
 
     key: CloneKey = "aa_v_j"
     locus: str | None = "TRB"
+    productive: Literal["only", "all"] = "only"
     rank_at: float | None = None
     rank_within: float = 61.0
     top: int = 50
@@ -148,7 +150,9 @@ def inspect_tcr(
     """
     chosen = options or TcrOptions()
     samples = samples_of_sheet(sheet, hsct_days=hsct_days)
-    named, clones = read_sample_clones(samples, key=chosen.key, locus=chosen.locus)
+    named, clones = read_sample_clones(
+        samples, key=chosen.key, locus=chosen.locus, productive=chosen.productive
+    )
     return [*clones.problems, *_count_problems(named, clones)]
 
 
@@ -163,7 +167,9 @@ def study_samples(
         A file cannot be used; all findings of all files.
     """
     progress("Reading repertoires")
-    samples, found = read_sample_clones(samples, key=options.key, locus=options.locus)
+    samples, found = read_sample_clones(
+        samples, key=options.key, locus=options.locus, productive=options.productive
+    )
     clones, table = found.clones, samples.table
     identity = table.select("sample", "patient", "sample_type", "day", "month")
     summary = identity.join(
