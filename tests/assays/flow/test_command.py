@@ -110,7 +110,7 @@ HOSTILE = {
     "NaN parameters": (not_numbers, "$PAR"),
     "no bytes": (lambda p: p.write_bytes(b""), "FCS file of version"),
     "text": (lambda p: p.write_text("sample,patient\n1,2\n"), "FCS file of version"),
-    "gzip": (lambda p: p.write_bytes(b"\x1f\x8b\x08" + bytes(200)), "FCS file of version"),
+    "gzip": (lambda p: p.write_bytes(b"\x1f\x8b\x08" + bytes(200)), "unpack it"),
     "picture": (lambda p: p.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99)), "FCS file of version"),
     "absent": (lambda p: None, "check the name"),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from graftline.problems import InputError, Problem, Severity
 
 _HEADER_BYTES = 58
+_PACKED = (b"\x1f\x8b", b"PK")
 _VERSIONS = ("FCS2.0", "FCS3.0", "FCS3.1", "FCS3.2")
 
 
@@ -29,6 +30,9 @@ def read_segments(path: Path, content: memoryview) -> Segments:
         Not FCS, cut inside HEADER or TEXT, offsets that are no numbers or point past the end.
     """
     version = str(content[:6], "latin-1")
+    if bytes(content[:2]) in _PACKED:
+        remedy = "unpack it first, with gunzip or unzip"
+        raise unreadable(path, "an FCS file of version 2.0 to 3.2, not packed", remedy=remedy)
     if version not in _VERSIONS:
         found = version.encode("unicode_escape").decode()
         raise unreadable(path, "an FCS file of version 2.0, 3.0, 3.1 or 3.2", found=found)
@@ -109,9 +113,14 @@ def _split_escaped(body: str, delimiter: str) -> list[str]:
     return [token.replace(delimiter * 2, delimiter) for token in tokens]
 
 
-def unreadable(path: Path, expected: str, *, found: str | None = None) -> InputError:
+def unreadable(
+    path: Path,
+    expected: str,
+    *,
+    found: str | None = None,
+    remedy: str = "export the file again from the cytometer, or copy it again if it was cut short",
+) -> InputError:
     """An FCS file that stops at a finding."""
-    remedy = "export the file again from the cytometer, or copy it again if it was cut short"
     return InputError(
         [Problem(path.name, expected, remedy, severity=Severity.UNREADABLE, found=found)]
     )
