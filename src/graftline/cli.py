@@ -61,7 +61,6 @@ def check(trial: Path, privacy: bool, as_json: bool) -> None:
 
     Exit status: 0 nothing or warnings only, 1 findings that stop results, 2 unreadable.
     """
-    from graftline.report.assays import inspect_assays
     from graftline.trial.identity import check_privacy
     from graftline.trial.read import inspect_trial
 
@@ -70,7 +69,11 @@ def check(trial: Path, privacy: bool, as_json: bool) -> None:
             problems = check_privacy(trial)
         else:
             read, problems = inspect_trial(trial)
-            problems = sorted_problems([*problems, *inspect_assays(trial, read, progress=step)])
+            if (trial / "assays").is_dir():
+                from graftline.report.assays import inspect_assays
+
+                found = inspect_assays(trial, read, progress=step)
+                problems = sorted_problems([*problems, *found])
     if as_json:
         import json
         from dataclasses import asdict
