@@ -62,7 +62,7 @@ def flow_section(
         _text(study),
         tuple(table for table in tables if table.rows),
         (*_courses(study), *_gates(study, every=every_gate)),
-        _missing(study),
+        _missing(study, every_gate=every_gate),
     )
 
 
@@ -98,7 +98,7 @@ def _text(study: FlowStudy) -> tuple[str, ...]:
     )
 
 
-def _missing(study: FlowStudy) -> tuple[str, ...]:
+def _missing(study: FlowStudy, *, every_gate: bool) -> tuple[str, ...]:
     sentences = []
     if study.t_cells.is_empty():
         sentences.append(
@@ -122,6 +122,8 @@ def _missing(study: FlowStudy) -> tuple[str, ...]:
     patients = study.samples["patient"].drop_nulls().n_unique()
     if patients > MOST_PATIENTS:
         sentences.append(f"Figures by patient show the first {MOST_PATIENTS} of {patients}.")
+    if every_gate and len(study.panels) > MOST_GATE_PLOTS:
+        sentences.append(f"Gates are drawn of the first {MOST_GATE_PLOTS} samples.")
     return tuple(sentences)
 
 

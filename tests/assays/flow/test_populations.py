@@ -9,6 +9,7 @@ import pytest
 from graftline.assays.flow.fcs import read_fcs
 from graftline.assays.flow.gates import GatedSample, gate_sample
 from graftline.assays.flow.gating_file import parse_gating
+from graftline.assays.flow.markers import car_axis, cd7_axis, gate_markers, is_cd7
 from graftline.assays.flow.populations import concentration, t_cell_labs
 from graftline.assays.flow.residual import marrow_row, mrd_result
 from graftline.problems import InputError
@@ -153,3 +154,26 @@ def test_marrow_row_with_cd7_on_blasts(tmp_path: Path) -> None:
     ).row(0, named=True)
     assert few["mrd"] == "negative"
     assert few["cd7_percent_of_blasts"] is None
+
+
+@pytest.mark.parametrize(
+    ("label", "said"),
+    [("CD7", True), ("CD7 PE-Cy7", True), ("anti-CD7", True), ("CD71", False), ("CD79a", False)],
+)
+def test_cd7_is_told_from_other_markers(tmp_path: Path, label: str, said: bool) -> None:
+    sample = read_fcs(write_fcs(tmp_path / "a.fcs", [np.ones(2)], keywords={"$P1S": label}))
+    assert is_cd7(sample, "C1") == said
+
+
+def test_the_axis_of_car_is_found_beside_others(tmp_path: Path) -> None:
+    gates = [dict(g) for g in GATES]
+    gates[2] = {**gates[2], "bounds": [axis("CD45", positive=True), axis("CAR", positive=True)]}
+    table = np.repeat([c for c, _ in CELLS], [n for _, n in CELLS], axis=0).astype(float)
+    names = ["CD45", "CD3", "CAR", "CD7", "CD34"]
+    sample = read_fcs(write_fcs(tmp_path / "p.fcs", list(table.T), names=names))
+    found = gate_sample(sample, parse_gating({"gates": gates, "roles": ROLES}))
+    car, cd7 = car_axis(found), cd7_axis(found)
+    assert car is not None
+    assert cd7 is not None
+    assert (car.channel, cd7.channel) == ("CAR", "CD7")
+    assert gate_markers(found, "CD7+ blasts") == ("CD45", "CD7", "CD34")

@@ -7,6 +7,7 @@ from graftline.assays.flow.gates import GatedSample
 from graftline.assays.flow.gating_file import Dimension, gate_axes
 
 _CD7 = re.compile(r"(?<![A-Za-z0-9])CD ?7(?![0-9])", re.IGNORECASE)
+_CAR = re.compile(r"(?<![A-Za-z0-9])CAR(?![A-Za-z])|EGFRt|FMC63|G4S|Protein.?L", re.IGNORECASE)
 _NO_MARKER = re.compile(r"FSC|SSC|TIME|WIDTH|EVENT", re.IGNORECASE)
 
 
@@ -59,3 +60,23 @@ def cd7_threshold(gated: GatedSample, role: str) -> float | None:
         (d.min for d in gate.dimensions if (d.channel, d.scale) == (axis.channel, axis.scale)),
         None,
     )
+
+
+def car_axis(gated: GatedSample) -> Dimension | None:
+    """The axis of CAR in the gate of CAR-T cells; None without the role or another axis than CD7.
+
+    The axis whose channel says CAR, else the first that the gates above do not use.
+    """
+    gates = {gate.name: gate for gate in gated.gating.gates}
+    gate = gates.get(gated.gating.roles.get("car_t", ""))
+    if gate is None:
+        return None
+    cd7 = cd7_axis(gated)
+    axes = [d for d in gate.dimensions if cd7 is None or d.channel != cd7.channel]
+    for axis in axes:
+        parameter = gated.sample.parameters[channel_index(gated.sample, axis.channel)]
+        if any(_CAR.search(label) for label in (parameter.marker, parameter.name)):
+            return axis
+    above = {d.channel for d in gate_axes(gated.gating, gate.parent)}
+    fresh = [axis for axis in axes if axis.channel not in above]
+    return next(iter(fresh or axes), None)

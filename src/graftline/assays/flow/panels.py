@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from graftline.assays.flow.gates import Floats, GatedSample, gate_values
 from graftline.assays.flow.gating_file import Dimension, Gate
-from graftline.assays.flow.markers import cd7_axis, cd7_threshold, channel_label
+from graftline.assays.flow.markers import car_axis, cd7_axis, cd7_threshold, channel_label
 from graftline.assays.flow.scales import Scale
 
 _BINS = 128
@@ -64,14 +64,12 @@ def car_panel(gated: GatedSample) -> GatePanel | None:
     """
     gates = {gate.name: gate for gate in gated.gating.gates}
     car = gates.get(gated.gating.roles.get("car_t", ""))
-    cd7 = cd7_axis(gated)
-    if car is None or cd7 is None or "cd7_positive_t" not in gated.gating.roles:
+    cd7, other = cd7_axis(gated), car_axis(gated)
+    if car is None or cd7 is None or other is None or "cd7_positive_t" not in gated.gating.roles:
         return None
-    other = [d for d in car.dimensions if d.channel != cd7.channel]
-    if not other:
-        return None
-    x = Dimension(cd7.channel, cd7.scale, cd7_threshold(gated, "cd7_positive_t"))
-    y = Dimension(other[0].channel, other[0].scale, None, other[0].min)
+    low = cd7_threshold(gated, "cd7_positive_t")
+    x = Dimension(cd7.channel, cd7.scale, low, compensated=cd7.compensated)
+    y = Dimension(other.channel, other.scale, None, other.min, compensated=other.compensated)
     box = Gate(gated.gating.roles["cd7_positive_t"], car.parent, "bounds", (x, y))
     return _panel(gated, box)
 
