@@ -8,7 +8,8 @@ from click.testing import CliRunner
 
 from graftline.cli import main
 from graftline.problems import Severity
-from graftline.report.assays import READERS, assay_sections, inspect_assays
+from graftline.report.assay_readers import READERS
+from graftline.report.assays import assay_sections, inspect_assays
 from graftline.report.html import render_html
 from graftline.report.value import Report
 from graftline.schema.sheets import SHEETS
