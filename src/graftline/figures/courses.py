@@ -18,7 +18,7 @@ from graftline.figures.theme import (
 
 _NAMED = 10
 _LEAST_PER_BAND = 5
-_DENSE = 40
+_DENSE, _FEW_VALUES = 40, 12
 _NEAR_DAYS, _LEAST_SHARE = 7.0, 0.25
 
 
@@ -148,7 +148,9 @@ def _draw_lines(axes: Axes, frame: pl.DataFrame, patients: Sequence[str]) -> Non
             label=part["patient"][0] if named else None,
         )
         size = 2.6 if named and part.height <= _DENSE else 1.2
-        axes.plot(day[~below], value[~below], ".", color=colour, markersize=size + 1.3)
+        # many lines are hidden by their own dots
+        if named or part.height <= _FEW_VALUES:
+            axes.plot(day[~below], value[~below], ".", color=colour, markersize=size + 1.3)
         axes.plot(
             day[below],
             value[below],

@@ -21,7 +21,7 @@ from graftline.stats import KaplanMeier
 
 Floats = NDArray[np.float64]
 _MOST_STEPS = 2000
-_MOST_CENSOR_MARKS = 500
+_MOST_CENSOR_MARKS = 150  # more of them run into one another
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,11 @@ def draw_survival(curves: Sequence[Curve], *, title: str, origin: str) -> Figure
 def _room_at_lower_left(curves: Sequence[Curve], last: float) -> bool:
     """Whether no curve comes down low in the left half of the axes."""
     return min(float(c.estimate.at([last / 2]).survival[0]) for c in curves) > 0.25
+
+
+def marks_censored(estimate: KaplanMeier) -> bool:
+    """Whether the curve has a tick where somebody is censored: few enough to be told apart."""
+    return 0 < int((estimate.censored > 0).sum()) <= _MOST_CENSOR_MARKS
 
 
 def risk_layout(curves: int) -> tuple[Figure, Axes, Axes]:
@@ -122,7 +127,7 @@ def _draw_curve(axes: Axes, curve: Curve, colour: str, line: str) -> None:
         axes.fill_between(time, low, high, step="post", color=colour, alpha=0.16, linewidth=0)
     axes.step(time, survival, where="post", color=colour, linestyle=line, label=curve.label)
     marks = estimate.censored > 0
-    if 0 < int(marks.sum()) <= _MOST_CENSOR_MARKS:
+    if curve.band and marks_censored(estimate):
         axes.plot(
             estimate.time[marks] / DAYS_PER_MONTH,
             100 * estimate.survival[marks],

@@ -2,7 +2,7 @@
 
 from graftline.figures.cumulative_incidence import CauseCurve, draw_incidence
 from graftline.figures.stacked_incidence import draw_stacked_incidence
-from graftline.figures.survival_curves import Curve, draw_survival
+from graftline.figures.survival_curves import Curve, draw_survival, marks_censored
 from graftline.figures.swimmer import draw_swimmer, shown_lanes, swimmer_lanes, swimmer_marks
 from graftline.report.value import Inputs, ReportFigure, Section, assumed_times, filled
 from graftline.tables.analyses import (
@@ -88,8 +88,9 @@ def _survival_figures(inputs: Inputs, found: list[Analysis]) -> list[ReportFigur
             )
             for a in (first, *late)
         ]
+        ticks = "; ticks: censored" if marks_censored(curves[0].estimate) else ""
         caption = (
-            f"Kaplan-Meier; shaded: 95% {interval} intervals; ticks: censored. "
+            f"Kaplan-Meier; shaded: 95% {interval} intervals{ticks}. "
             f"n = {first.rows.height}, events {int((first.rows['status'] == 1).sum())}, "
             f"times assumed {int(first.rows['assumed'].sum())}."
         )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from graftline.figures.forest import ForestRow, draw_forest
 from graftline.figures.state_occupation import draw_occupation
-from graftline.figures.survival_curves import Curve, draw_survival
+from graftline.figures.survival_curves import Curve, draw_survival, marks_censored
 from graftline.report.value import Inputs, ReportFigure, Section
 from graftline.tables.comparisons import comparison_table
 from graftline.tables.hsct_timing import AFTER, BEFORE, HsctTiming, hsct_timing_table, hsct_timings
@@ -81,10 +81,12 @@ def _timing_figure(inputs: Inputs, timing: HsctTiming) -> ReportFigure:
         # the line begins where somebody is under observation
         begun = replace(curve, start_time=float(cut.start[own].min()))
         drawn.append(Curve(label, begun, cut.stop[own], cut.start[own]))
+    ticked = any(marks_censored(curve.estimate) for curve in drawn)
+    ticks = "; ticks: censored, or transplanted" if ticked else ""
     title = f"{timing.analysis.title} before and after HSCT"
     caption = (
         f"Simon-Makuch curves: patients pass to the other curve at HSCT. Shaded: 95% {interval} "
-        "intervals; ticks: censored, or transplanted. A curve follows no fixed set of patients, "
+        f"intervals{ticks}. A curve follows no fixed set of patients, "
         "and the second one begins with the few who were transplanted first."
     )
     figure = draw_survival(drawn, title=title, origin=timing.analysis.origin)

@@ -13,7 +13,7 @@ from graftline.tables.patient_results import patient_results_table
 from graftline.tables.value import ReportTable
 from graftline.trial import followup_ends, hsct_days
 
-MOST_PAGES = 200
+MOST_PAGES = 400
 
 
 def patient_pages(inputs: Inputs, *, most: int = MOST_PAGES) -> tuple[Section, ...]:
