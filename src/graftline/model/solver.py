@@ -33,6 +33,7 @@ ADVICE = {
     "negative_state": "cells and amounts cannot be below zero; correct the starting state",
 }
 
+RTOL = 1e-6
 _FIRST_STEP = 0.05
 _SHARE = 4096
 _IDLE_LIMIT = 1e300
@@ -117,7 +118,7 @@ def integrate(
     doses: Doses | None = None,
     pace: Pace | None = None,
     constants: Floats | None = None,
-    rtol: float = 1e-6,
+    rtol: float = RTOL,
     atol_factor: float = 1.0,
     extinction: bool = True,
     max_steps: int = 100_000,

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from graftline.model import observe
 from graftline.model.events import draw_small_clones
 from graftline.model.parameters import column, model, state_column
-from graftline.model.solver import Doses, Pace, integrate
+from graftline.model.solver import RTOL, Doses, Pace, integrate
 from graftline.model.symbolic import fixed_values
 from graftline.simulate.hazards import crossing_day, growth_crossing_day
 from graftline.simulate.streams import uniforms
@@ -55,6 +55,8 @@ def carry(
         doses=doses,
         pace=Pace(ward.step[rows], ward.stiff[rows]),
         constants=_constants(ward, rows),
+        rtol=RTOL * case.tolerance,
+        atol_factor=case.tolerance,
         threads=threads,
     )
     after = _small_clones(case, rows, before, result.final, parameters, day - start, day)

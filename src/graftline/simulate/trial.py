@@ -60,6 +60,7 @@ def simulate_trial(
     threads: int | None = None,
     only: Collection[str] | None = None,
     analytes: Collection[str] | None = None,
+    tolerance: float = 1.0,
 ) -> Simulated:
     """Treat virtual patients by a plan and write down what a hospital would have.
 
@@ -73,10 +74,12 @@ def simulate_trial(
         As for ``sample_cohort``.
     only, analytes : collections of str, optional
         Tables, and analytes of ``labs``, that are written; default all.
+    tolerance : float
+        Multiplies the errors that the integration may make.
     """
     calendar = followup or FollowUp()
     cohort = sample_cohort(plan, streams, numbers, correlations=correlations, rows=rows)
-    case = open_case(plan, streams, cohort)
+    case = open_case(plan, streams, cohort, tolerance=tolerance)
     entered = uniforms(streams, numbers, "entry")[:, 0] * calendar.accrual_days
     end_day = np.floor(calendar.longest_days - entered)
     ward, ledger = treat(case, end_day, threads=threads, kinds=kinds_written(only, analytes))

@@ -71,7 +71,10 @@ class Ward:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What does not change about the patients of a chunk."""
+    """What does not change about the patients of a chunk.
+
+    ``tolerance`` multiplies the errors that the integration may make.
+    """
 
     plan: Plan
     streams: Streams
@@ -87,6 +90,7 @@ class Case:
     baseline_blasts_percent: Floats
     of_graft_donor: Booleans
     earlier_donor: Booleans
+    tolerance: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,7 @@ def admit(cohort: Cohort, end_day: Floats) -> Ward:
     )
 
 
-def open_case(plan: Plan, streams: Streams, cohort: Cohort) -> Case:
+def open_case(plan: Plan, streams: Streams, cohort: Cohort, *, tolerance: float = 1.0) -> Case:
     """Draw what is fixed about each patient: thresholds, fates, waits, baseline chemistry."""
     numbers = cohort.numbers
     types = np.array(plan.product_types)[cohort.product]
@@ -200,4 +204,5 @@ def open_case(plan: Plan, streams: Streams, cohort: Cohort) -> Case:
         baseline_blasts_percent=cohort.table["marrow_blasts_percent"].to_numpy(),
         of_graft_donor=np.isin(types, ("donor_derived", "prior_donor")),
         earlier_donor=types == "prior_donor",
+        tolerance=tolerance,
     )
