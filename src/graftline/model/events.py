@@ -250,12 +250,16 @@ def draw_small_clones(
         the founders with descendants, and their number.
     """
     changed = states.copy()
-    for j, (name, (birth, death)) in enumerate(clone_rates(states, parameters).items()):
-        clone = state_column(changed, name)
-        small = (clone > 0.0) & (clone < below_1e9)
-        extinct, geometric = birth_death(birth[small], death[small], days[small])
-        cells = _draw_cells(clone[small] * _CELLS, extinct, geometric, uniforms[small, j])
-        clone[small] = cells / _CELLS
+    rates = clone_rates(states, parameters)
+    clones = np.column_stack([state_column(states, name) for name in rates])
+    # both clones at once: a call of the distributions costs more than their numbers
+    who, which = np.nonzero((clones > 0.0) & (clones < below_1e9))
+    birth, death = (np.column_stack([pair[k] for pair in rates.values()]) for k in (0, 1))
+    extinct, geometric = birth_death(birth[who, which], death[who, which], days[who])
+    founders = clones[who, which] * _CELLS
+    cells = _draw_cells(founders, extinct, geometric, uniforms[who, which])
+    columns = np.array([model().state_index[name] for name in rates])
+    changed[who, columns[which]] = cells / _CELLS
     return changed
 
 
@@ -278,7 +282,10 @@ def _draw_cells(founders: Floats, extinct: Floats, geometric: Floats, u: Floats)
 
     whole = np.floor(founders)
     whole = whole + (u[:, 0] < founders - whole)
-    survivors = np.where(whole > 0, stats.binom.ppf(u[:, 1], np.maximum(whole, 1), 1 - extinct), 0)
-    more = stats.nbinom.ppf(u[:, 2], np.maximum(survivors, 1), 1.0 - geometric)
-    cells: Floats = np.where(survivors > 0, survivors + more, 0.0)
+    survivors, cells = np.zeros(whole.size), np.zeros(whole.size)
+    some = np.flatnonzero(whole)
+    survivors[some] = stats.binom.ppf(u[some, 1], whole[some], 1.0 - extinct[some])
+    left = np.flatnonzero(survivors)
+    more = stats.nbinom.ppf(u[left, 2], survivors[left], 1.0 - geometric[left])
+    cells[left] = survivors[left] + more
     return cells

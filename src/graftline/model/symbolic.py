@@ -5,7 +5,7 @@ gone. A part leaves out what is absent: the equations run once more with zeros i
 a part is no second copy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
@@ -167,15 +167,30 @@ def _fixed_nodes(needed: list[Node], outputs: list[Node]) -> tuple[Node, ...]:
     return tuple(sorted(keep, key=lambda node: node.index))
 
 
-def fixed_values(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What depends on parameters alone: array [n, constant] from an array [n, parameter]."""
+def fixed_values(
+    parameters: NDArray[np.float64], columns: tuple[int, ...] | None = None
+) -> NDArray[np.float64]:
+    """What depends on parameters alone: array [n, constant] from an array [n, parameter].
+
+    ``columns`` picks some of the constants, default all.
+    """
     trace = traced()
+    wanted = trace.fixed if columns is None else [trace.fixed[i] for i in columns]
     symbols = {parameter.name: parameters[:, i] for i, parameter in enumerate(model().parameters)}
-    values = evaluate(trace.fixed, symbols)
-    result = np.empty((len(parameters), len(trace.fixed)))
+    values = evaluate(wanted, symbols)
+    result = np.empty((len(parameters), len(wanted)))
     for i, value in enumerate(values):
         result[:, i] = value
     return result
+
+
+def fixed_by(names: Collection[str]) -> tuple[int, ...]:
+    """Columns of ``fixed_values`` that depend on any of these parameters."""
+    return tuple(
+        i
+        for i, node in enumerate(traced().fixed)
+        if any(each.op == "parameter" and each.name in names for each in reachable([node]))
+    )
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from graftline.model.solver import RTOL, Doses, Pace, integrate
 from graftline.model.symbolic import fixed_values
 from graftline.simulate.hazards import crossing_day, growth_crossing_day
 from graftline.simulate.streams import uniforms
-from graftline.simulate.ward import Case, Ledger, Ward, switched_columns
+from graftline.simulate.ward import Case, Ledger, Ward, switched_columns, switched_constants
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -82,7 +82,8 @@ def _constants(ward: Ward, rows: Integers) -> Floats:
         changed |= ward.parameters[rows, place] != ward.switched[rows, i]
     if changed.any():
         who = rows[changed]
-        ward.constants[who] = fixed_values(ward.parameters[who])
+        follow = switched_constants()
+        ward.constants[np.ix_(who, np.array(follow))] = fixed_values(ward.parameters[who], follow)
         ward.switched[who] = ward.parameters[np.ix_(who, switched_columns())]
     kept: Floats = ward.constants.take(rows, axis=0)
     return kept

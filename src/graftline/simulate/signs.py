@@ -7,8 +7,9 @@ through a grade; organ findings of GVHD follow tissue damage through a drawn spl
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
-from scipy.special import gammaln, ndtri
+from scipy.special import ndtri
 
 from graftline.model.parameters import state_column
 from graftline.simulate.streams import Streams, normals, uniforms
@@ -23,6 +24,7 @@ _SPREAD = 0.3
 _GVHD_SCALE = 0.12
 _GRADE_TWO, _GRADE_THREE = -0.6, 1.0
 _SMALL_MEAN = 40.0
+_MOST_OF_SMALL_MEAN = int(_SMALL_MEAN + 12.0 * np.sqrt(_SMALL_MEAN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,23 +211,21 @@ def binomial(u: Floats, trials: int, share: Floats) -> Integers:
     skew = (1.0 - 2.0 * p) * (z * z - 1.0) / 6.0
     count = np.clip(np.round(trials * p + sd * z + skew), 0, trials)
     few = trials * p <= _SMALL_MEAN
-    count[few] = _invert(v[few], trials, p[few])
+    count[few] = _invert(v[few], trials, p[few], _MOST_OF_SMALL_MEAN)
     hits: Integers = np.where(flip, trials - count, count).astype(np.int64)
     return hits
 
 
-def _invert(u: Floats, trials: int, p: Floats) -> Floats:
-    most = min(trials, int(_SMALL_MEAN + 12.0 * np.sqrt(_SMALL_MEAN)))
+@njit(cache=True, nogil=True)
+def _invert(u: Floats, trials: int, p: Floats, most: int) -> Floats:
     count = np.zeros(u.size)
-    left = np.flatnonzero(p > 0.0)
-    log_p, log_q = np.log(p[left]), np.log1p(-p[left])
-    reached = np.zeros(left.size)
-    for k in range(most + 1):
-        choose = gammaln(trials + 1) - gammaln(k + 1) - gammaln(trials - k + 1)
-        reached = reached + np.exp(choose + k * log_p + (trials - k) * log_q)
-        more = reached < u[left]
-        count[left[more]] = k + 1
-        left, log_p, log_q, reached = left[more], log_p[more], log_q[more], reached[more]
-        if left.size == 0:
-            break
-    return np.minimum(count, trials)
+    for i in range(u.size):
+        odds = p[i] / (1.0 - p[i])
+        share = np.exp(trials * np.log1p(-p[i]))
+        reached, k = share, 0
+        while reached < u[i] and k <= most:
+            share *= odds * (trials - k) / (k + 1.0)
+            k += 1
+            reached += share
+        count[i] = min(k, trials)
+    return count

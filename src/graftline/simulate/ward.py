@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graftline.model.parameters import model, starting_states
-from graftline.model.symbolic import fixed_values
+from graftline.model.symbolic import fixed_by, fixed_values
 from graftline.simulate.cohort import Cohort
 from graftline.simulate.hazards import Fates, draw_fates
 from graftline.simulate.signs import Thresholds, draw_thresholds
@@ -131,6 +131,12 @@ def switched_columns() -> Integers:
     """Columns of the parameters that change while a patient is treated."""
     roles = [parameter.role in ("treatment", "patient") for parameter in model().parameters]
     return np.flatnonzero(roles)
+
+
+@lru_cache(maxsize=1)
+def switched_constants() -> tuple[int, ...]:
+    """Columns of the constants that follow from ``switched_columns``."""
+    return fixed_by({model().parameters[i].name for i in switched_columns()})
 
 
 def admit(cohort: Cohort, end_day: Floats) -> Ward:
