@@ -79,7 +79,7 @@ def _kernel(width: int) -> Kernel:
     everything = tuple(range(len(trace.parts)))
     programs = [_program(engine, rows, EXPLICIT, trace.parts[i], (i,)) for i in everything]
     others = tuple(i for i in everything if trace.parts[i].name not in _IMPLICIT_PARTS)
-    for i in set(everything) - set(others):
+    for i in (i for i in everything if i not in others):
         serves = (i, *others) if i == everything[-1] else (i,)
         programs.append(_program(engine, rows, IMPLICIT, trace.parts[i], serves))
     run = engine.get_function_address("run")

@@ -8,31 +8,31 @@ Python, because the first call on a fresh machine would wait ten seconds for tha
 What it is handed, and how patients lie in memory, is in ``layout``.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
 
 from graftline.model.blocks import BIT, F64, I64, Body
-from graftline.model.layout import ARGUMENTS, Control, Real, Rows, Status, Whole
+from graftline.model.handover import fade_code, moves_on, part_code
+from graftline.model.layout import Control, Real, Rows, Status, Whole
+from graftline.model.places import (
+    Shape,
+    argument,
+    control,
+    found_at,
+    function_at,
+    lane_at,
+    reals_of,
+    row_at,
+    set_control,
+    stop_day,
+    wholes_of,
+)
 from graftline.model.stepsize import SMALLEST_STEP
 
 FIRST_STEP_AFTER_DOSE = 0.1
 _FREE, _RENEW = 1, 2
 _POINTER = ir.IntType(8).as_pointer()
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Number of lanes, and the rows of the buffer that every method has."""
-
-    width: int
-    rows: Rows
-
-    @property
-    def real_columns(self) -> int:
-        """Length of a row of reals."""
-        return Real.STATE + self.rows.states + self.rows.constants
 
 
 def loop_code(width: int, rows: Rows) -> str:
@@ -45,58 +45,12 @@ def loop_code(width: int, rows: Rows) -> str:
     }
     helpers["leave"] = _leave(module, shape, helpers)
     helpers["fail"] = _fail(module, shape, helpers)
-    helpers["part"] = _part(module, shape)
-    helpers["fade"] = _fade(module, shape)
+    helpers["part"] = part_code(module, shape)
+    helpers["fade"] = fade_code(module, shape)
     helpers["seat"] = _seat(module, shape, helpers)
     helpers["attend"] = _attend(module, shape, helpers)
     _run(module, shape, helpers)
     return str(module)
-
-
-def _argument(body: Body, arguments: Any, name: str) -> Any:
-    return body.load(arguments, body.whole(ARGUMENTS.index(name)), I64)
-
-
-def _function(body: Body, arguments: Any, name: str, kind: Any) -> Any:
-    """A function handed over by its address."""
-    return body.builder.inttoptr(_argument(body, arguments, name), kind.as_pointer())
-
-
-def _reals(body: Body, shape: Shape, arguments: Any, patient: Any) -> Any:
-    row = body.times(patient, shape.real_columns)
-    return body.address(_argument(body, arguments, "reals"), row)
-
-
-def _wholes(body: Body, arguments: Any, patient: Any) -> Any:
-    row = body.times(patient, len(Whole))
-    return body.address(_argument(body, arguments, "wholes"), row)
-
-
-def _lane(body: Body, arguments: Any, lane: Any) -> Any:
-    return body.address(_argument(body, arguments, "buffer"), lane)
-
-
-def _row(body: Body, shape: Shape, row: int) -> Any:
-    return body.whole(row * shape.width)
-
-
-def _control(body: Body, shape: Shape, lane: Any, row: Control) -> Any:
-    return body.load(lane, _row(body, shape, shape.rows.control + row))
-
-
-def _set_control(body: Body, shape: Shape, lane: Any, row: Control, value: Any) -> None:
-    body.store(value, lane, _row(body, shape, shape.rows.control + row))
-
-
-def _stop(body: Body, arguments: Any, patient: Any, stop: Any) -> Any:
-    row = body.times(patient, _argument(body, arguments, "stop_columns"))
-    return body.load(_argument(body, arguments, "stops"), body.plus(row, stop))
-
-
-def _found(body: Body, shape: Shape, arguments: Any, patient: Any, stop: Any) -> Any:
-    row = body.times(patient, _argument(body, arguments, "stop_columns"))
-    place = body.times(body.plus(row, stop), shape.rows.states)
-    return body.address(_argument(body, arguments, "found"), place)
 
 
 def _copy(module: Any) -> Any:
@@ -113,7 +67,7 @@ def _copy(module: Any) -> Any:
 def _copy_state(
     body: Body, shape: Shape, helpers: dict[str, Any], lane: Any, row: int, target: Any
 ) -> None:
-    source = body.address(lane, _row(body, shape, row))
+    source = body.address(lane, row_at(body, shape, row))
     wide, one = body.whole(shape.width), body.whole(1)
     arguments = [source, wide, target, one, body.whole(shape.rows.states)]
     body.builder.call(helpers["copy"], arguments)
@@ -123,16 +77,16 @@ def _schedule(module: Any, shape: Shape) -> Any:
     """Function ``schedule(arguments, patient, lane)``: next stop, and the day not to be passed."""
     body = Body(module, "schedule", 3, ir.VoidType())
     arguments, patient, lane = body.inputs
-    wholes = _wholes(body, arguments, patient)
+    wholes = wholes_of(body, arguments, patient)
     at = [body.load(wholes, body.whole(column), I64) for column in Whole]
-    last = _stop(body, arguments, patient, body.plus(at[Whole.STOPS], -1))
+    last = stop_day(body, arguments, patient, body.plus(at[Whole.STOPS], -1))
     limit = body.variable(last)
     with body.builder.if_then(body.less(at[Whole.NEXT_DOSE], at[Whole.LAST_DOSE])):
-        dose = body.load(_argument(body, arguments, "dose_day"), at[Whole.NEXT_DOSE])
+        dose = body.load(argument(body, arguments, "dose_day"), at[Whole.NEXT_DOSE])
         body.builder.store(body.smaller(last, dose), limit)
-    coming = _stop(body, arguments, patient, at[Whole.NEXT_STOP])
-    _set_control(body, shape, lane, Control.LIMIT, body.builder.load(limit))
-    _set_control(body, shape, lane, Control.NEXT_STOP, coming)
+    coming = stop_day(body, arguments, patient, at[Whole.NEXT_STOP])
+    set_control(body, shape, lane, Control.LIMIT, body.builder.load(limit))
+    set_control(body, shape, lane, Control.NEXT_STOP, coming)
     body.builder.ret_void()
     return body.function
 
@@ -142,7 +96,7 @@ def _doses(module: Any, shape: Shape) -> Any:
     body = Body(module, "doses", 5, I64)
     arguments, patient, lane, first_row, day_bits = body.inputs
     day = body.builder.bitcast(day_bits, F64)
-    wholes = _wholes(body, arguments, patient)
+    wholes = wholes_of(body, arguments, patient)
     end = body.load(wholes, body.whole(Whole.LAST_DOSE), I64)
     first = body.load(wholes, body.whole(Whole.NEXT_DOSE), I64)
     k, go = body.variable(first), body.variable(ir.Constant(BIT, 1))
@@ -152,13 +106,13 @@ def _doses(module: Any, shape: Shape) -> Any:
 
     with body.loop_while(more):
         now = body.builder.load(k)
-        due_day = body.load(_argument(body, arguments, "dose_day"), now)
+        due_day = body.load(argument(body, arguments, "dose_day"), now)
         due = body.builder.fcmp_ordered("<=", due_day, day)
         body.builder.store(due, go)
         with body.builder.if_then(due):
-            state = body.load(_argument(body, arguments, "dose_state"), now, I64)
+            state = body.load(argument(body, arguments, "dose_state"), now, I64)
             place = body.times(body.plus(first_row, state), shape.width)
-            amount = body.load(_argument(body, arguments, "dose_amount"), now)
+            amount = body.load(argument(body, arguments, "dose_amount"), now)
             value = body.builder.fadd(body.load(lane, place), amount)
             positive = body.builder.fcmp_ordered(">", value, body.real(0.0))
             body.store(body.builder.select(positive, value, body.real(0.0)), lane, place)
@@ -167,9 +121,9 @@ def _doses(module: Any, shape: Shape) -> Any:
     body.store(done, wholes, body.whole(Whole.NEXT_DOSE))
     given = body.builder.sub(done, first)
     with body.builder.if_then(body.less(body.whole(0), given)):
-        want = _control(body, shape, lane, Control.WANT)
+        want = control(body, shape, lane, Control.WANT)
         short = body.smaller(want, body.real(FIRST_STEP_AFTER_DOSE))
-        _set_control(body, shape, lane, Control.WANT, short)
+        set_control(body, shape, lane, Control.WANT, short)
     body.builder.ret(given)
     return body.function
 
@@ -178,15 +132,15 @@ def _leave(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
     """Function ``leave(arguments, patient, lane, first row, day)``: write back to the patient."""
     body = Body(module, "leave", 5, ir.VoidType())
     arguments, patient, lane, first_row, day_bits = body.inputs
-    reals, wholes = _reals(body, shape, arguments, patient), _wholes(body, arguments, patient)
+    reals, wholes = reals_of(body, shape, arguments, patient), wholes_of(body, arguments, patient)
     source = body.address(lane, body.times(first_row, shape.width))
     target = body.address(reals, body.whole(Real.STATE))
     wide, one = body.whole(shape.width), body.whole(1)
     body.builder.call(helpers["copy"], [source, wide, target, one, body.whole(shape.rows.states)])
     body.store(body.builder.bitcast(day_bits, F64), reals, body.whole(Real.DAY))
-    body.store(_control(body, shape, lane, Control.WANT), reals, body.whole(Real.WANT))
-    column = body.plus(_argument(body, arguments, "method"), int(Whole.EXPLICIT_STEPS))
-    count = body.builder.fptosi(_control(body, shape, lane, Control.COUNT), I64)
+    body.store(control(body, shape, lane, Control.WANT), reals, body.whole(Real.WANT))
+    column = body.plus(argument(body, arguments, "method"), int(Whole.EXPLICIT_STEPS))
+    count = body.builder.fptosi(control(body, shape, lane, Control.COUNT), I64)
     before = body.load(wholes, column, I64)
     body.store(body.builder.add(before, count), wholes, column)
     body.builder.ret_void()
@@ -198,15 +152,15 @@ def _fail(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
     body = Body(module, "fail", 6, ir.VoidType())
     arguments, patient, lane, first_row, day_bits, status = body.inputs
     body.builder.call(helpers["leave"], [arguments, patient, lane, first_row, day_bits])
-    wholes = _wholes(body, arguments, patient)
+    wholes = wholes_of(body, arguments, patient)
     body.store(status, wholes, body.whole(Whole.STATUS))
     count = body.load(wholes, body.whole(Whole.STOPS), I64)
     stop = body.variable(body.load(wholes, body.whole(Whole.NEXT_STOP), I64))
     with body.loop_while(lambda: body.less(body.builder.load(stop), count)):
         now = body.builder.load(stop)
-        reals = _reals(body, shape, arguments, patient)
+        reals = reals_of(body, shape, arguments, patient)
         source = body.address(reals, body.whole(Real.STATE))
-        target = _found(body, shape, arguments, patient, now)
+        target = found_at(body, shape, arguments, patient, now)
         one = body.whole(1)
         body.builder.call(
             helpers["copy"], [source, one, target, one, body.whole(shape.rows.states)]
@@ -215,69 +169,6 @@ def _fail(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
     body.store(count, wholes, body.whole(Whole.NEXT_STOP))
     body.builder.ret_void()
     return body.function
-
-
-def _amount(body: Body, shape: Shape, place: tuple[Any, Any, Any], table: str, k: Any) -> Any:
-    """The state that is entry ``k`` of a table, and the address of the lane's row that holds it."""
-    arguments, lane, first_row = place
-    state = body.load(_argument(body, arguments, table), k, I64)
-    return state, body.address(lane, body.times(body.plus(first_row, state), shape.width))
-
-
-def _part(module: Any, shape: Shape) -> Any:
-    """Function ``part(arguments, lane, first row)``: the first that leaves out nothing present."""
-    body = Body(module, "part", 3, I64)
-    place = (body.inputs[0], body.inputs[1], body.inputs[2])
-    b, zero = body.builder, body.whole(0)
-    count = _argument(body, place[0], "part_count")
-    firsts = _argument(body, place[0], "absent_first")
-    with body.loop_over(count) as number:
-        k = body.variable(body.load(firsts, number, I64))
-        end = body.load(firsts, body.plus(number, 1), I64)
-        fits = body.variable(ir.Constant(BIT, 1))
-        with body.loop_while(lambda: body.less(b.load(k), end)):
-            _, address = _amount(body, shape, place, "absent", b.load(k))
-            there = b.fcmp_ordered(">", body.load(address, zero), body.real(0.0))
-            b.store(b.and_(b.load(fits), b.not_(there)), fits)
-            b.store(body.plus(b.load(k), 1), k)
-        with b.if_then(b.load(fits)):
-            b.ret(number)
-    b.ret(body.plus(count, -1))
-    return body.function
-
-
-def _fade(module: Any, shape: Shape) -> Any:
-    """Function ``fade(arguments, lane, first row)``: nothing is left of drugs that all have faded.
-
-    They have when no more is left of any than the error allowed in it.
-    """
-    body = Body(module, "fade", 3, ir.VoidType())
-    place = (body.inputs[0], body.inputs[1], body.inputs[2])
-    b, zero = body.builder, body.whole(0)
-    count = _argument(body, place[0], "fading_count")
-    factor = _control(body, shape, place[1], Control.ATOL_FACTOR)
-    with body.loop_over(count) as k:
-        state, address = _amount(body, shape, place, "fading", k)
-        limit = b.fmul(factor, body.load(_argument(body, place[0], "limits"), state))
-        with b.if_then(b.fcmp_ordered(">", body.load(address, zero), limit)):
-            b.ret_void()
-    with body.loop_over(count) as k:
-        _, address = _amount(body, shape, place, "fading", k)
-        body.store(body.real(0.0), address, zero)
-    b.ret_void()
-    return body.function
-
-
-def _moves_on(
-    body: Body, shape: Shape, helpers: dict[str, Any], place: tuple[Any, Any, Any], first_row: Any
-) -> Any:
-    """Whether another part of the equations takes over; the patient's part is noted."""
-    arguments, patient, lane = place
-    body.builder.call(helpers["fade"], [arguments, lane, first_row])
-    part = body.builder.call(helpers["part"], [arguments, lane, first_row])
-    body.store(part, _wholes(body, arguments, patient), body.whole(Whole.PART))
-    serves = body.load(_argument(body, arguments, "serves"), part, I64)
-    return body.builder.icmp_signed("==", serves, body.whole(0))
 
 
 def _record_due(
@@ -290,7 +181,7 @@ def _record_due(
 ) -> Any:
     """Record the state at all stops up to and on ``end``; whether stops remain."""
     arguments, patient, lane = place
-    wholes = _wholes(body, arguments, patient)
+    wholes = wholes_of(body, arguments, patient)
     count = body.load(wholes, body.whole(Whole.STOPS), I64)
     stop = body.variable(body.load(wholes, body.whole(Whole.NEXT_STOP), I64))
     go = body.variable(ir.Constant(BIT, 1))
@@ -301,20 +192,20 @@ def _record_due(
 
     with body.loop_while(more):
         now = body.builder.load(stop)
-        day = _stop(body, arguments, patient, now)
+        day = stop_day(body, arguments, patient, now)
         due = body.builder.fcmp_ordered("<=", day, end)
         body.builder.store(due, go)
         with body.builder.if_then(due):
-            target = _found(body, shape, arguments, patient, now)
+            target = found_at(body, shape, arguments, patient, now)
             inside = body.builder.fcmp_ordered("<", day, end)
             with body.builder.if_else(inside) as (within, at_end):
                 with within:
-                    start = _control(body, shape, lane, Control.DAY)
-                    step = _control(body, shape, lane, Control.STEP)
+                    start = control(body, shape, lane, Control.DAY)
+                    step = control(body, shape, lane, Control.STEP)
                     gone = body.builder.fdiv(body.builder.fsub(day, start), step)
                     bits = body.builder.bitcast(gone, I64)
                     kind = ir.FunctionType(ir.VoidType(), [I64] * 3)
-                    between = _function(body, arguments, "interpolate", kind)
+                    between = function_at(body, arguments, "interpolate", kind)
                     body.builder.call(between, [lane, bits, target])
                 with at_end:
                     _copy_state(body, shape, helpers, lane, row, target)
@@ -328,8 +219,8 @@ def _seat(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
     """Function ``seat(arguments, patient, lane)``: load a patient; 0 if nothing is left."""
     body = Body(module, "seat", 3, I64)
     arguments, patient, lane_number = body.inputs
-    lane = _lane(body, arguments, lane_number)
-    reals, wholes = _reals(body, shape, arguments, patient), _wholes(body, arguments, patient)
+    lane = lane_at(body, arguments, lane_number)
+    reals, wholes = reals_of(body, shape, arguments, patient), wholes_of(body, arguments, patient)
     wide, one = body.whole(shape.width), body.whole(1)
     for column, row, count in (
         (int(Real.STATE), shape.rows.now, shape.rows.states),
@@ -338,12 +229,12 @@ def _seat(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
         (Real.STATE + shape.rows.states, shape.rows.fixed, shape.rows.constants),
     ):
         source = body.address(reals, body.whole(column))
-        target = body.address(lane, _row(body, shape, row))
+        target = body.address(lane, row_at(body, shape, row))
         body.builder.call(helpers["copy"], [source, one, target, wide, body.whole(count)])
     day = body.load(reals, body.whole(Real.DAY))
     used = [body.load(wholes, body.whole(c), I64) for c in tuple(Whole)[-2:]]
     spent = body.builder.add(*used)
-    most = body.builder.sub(_argument(body, arguments, "most_steps"), spent)
+    most = body.builder.sub(argument(body, arguments, "most_steps"), spent)
     for row, value in (
         (Control.DAY, day),
         (Control.WANT, body.load(reals, body.whole(Real.WANT))),
@@ -353,13 +244,13 @@ def _seat(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
         (Control.STEP, body.real(1.0)),
         (Control.MOST_STEPS, body.builder.sitofp(most, F64)),
     ):
-        _set_control(body, shape, lane, row, value)
+        set_control(body, shape, lane, row, value)
     remain = _record_due(body, shape, helpers, (arguments, patient, lane), shape.rows.now, day)
     body.give_back_if(body.builder.not_(remain), 0)
     bits = body.builder.bitcast(day, I64)
     first = body.whole(shape.rows.now)
     body.builder.call(helpers["doses"], [arguments, patient, lane, first, bits])
-    moves = _moves_on(body, shape, helpers, (arguments, patient, lane), first)
+    moves = moves_on(body, shape, helpers, (arguments, patient, lane), first)
     with body.builder.if_then(moves):
         body.builder.call(helpers["leave"], [arguments, patient, lane, first, bits])
         body.builder.ret(body.whole(0))
@@ -375,10 +266,10 @@ def _attend(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
     """
     body = Body(module, "attend", 3, I64)
     arguments, patient, lane_number = body.inputs
-    lane = _lane(body, arguments, lane_number)
-    accepted = _control(body, shape, lane, Control.ACCEPTED)
+    lane = lane_at(body, arguments, lane_number)
+    accepted = control(body, shape, lane, Control.ACCEPTED)
     _attend_rejected(body, shape, helpers, (arguments, patient, lane), accepted)
-    end = _control(body, shape, lane, Control.END)
+    end = control(body, shape, lane, Control.END)
     bits, following = body.builder.bitcast(end, I64), body.whole(shape.rows.next)
     remain = _record_due(body, shape, helpers, (arguments, patient, lane), shape.rows.next, end)
     leaving = [arguments, patient, lane, following, bits]
@@ -386,20 +277,20 @@ def _attend(module: Any, shape: Shape, helpers: dict[str, Any]) -> Any:
         body.builder.call(helpers["leave"], leaving)
         body.builder.ret(body.whole(_FREE))
     given = body.builder.call(helpers["doses"], leaving)
-    streak = _control(body, shape, lane, Control.STREAK)
-    turns = body.builder.sitofp(_argument(body, arguments, "turns"), F64)
+    streak = control(body, shape, lane, Control.STREAK)
+    turns = body.builder.sitofp(argument(body, arguments, "turns"), F64)
     with body.builder.if_then(body.builder.fcmp_ordered(">=", streak, turns)):
-        wholes = _wholes(body, arguments, patient)
-        other = body.builder.sub(body.whole(1), _argument(body, arguments, "method"))
+        wholes = wholes_of(body, arguments, patient)
+        other = body.builder.sub(body.whole(1), argument(body, arguments, "method"))
         body.store(other, wholes, body.whole(Whole.METHOD))
         body.builder.call(helpers["leave"], leaving)
         body.builder.ret(body.whole(_FREE))
-    moves = _moves_on(body, shape, helpers, (arguments, patient, lane), following)
+    moves = moves_on(body, shape, helpers, (arguments, patient, lane), following)
     with body.builder.if_then(moves):
         body.builder.call(helpers["leave"], leaving)
         body.builder.ret(body.whole(_FREE))
-    count = _control(body, shape, lane, Control.COUNT)
-    most = _control(body, shape, lane, Control.MOST_STEPS)
+    count = control(body, shape, lane, Control.COUNT)
+    most = control(body, shape, lane, Control.MOST_STEPS)
     with body.builder.if_then(body.builder.fcmp_ordered(">=", count, most)):
         reason = body.whole(Status.TOO_MANY_STEPS)
         body.builder.call(helpers["fail"], [*leaving, reason])
@@ -416,11 +307,11 @@ def _attend_rejected(
     """A rejected step asks for attention only where the patient must be given up."""
     arguments, patient, lane = place
     with body.builder.if_then(body.builder.fcmp_ordered("<", accepted, body.real(0.5))):
-        want = _control(body, shape, lane, Control.WANT)
+        want = control(body, shape, lane, Control.WANT)
         small = body.builder.fcmp_ordered("<", want, body.real(SMALLEST_STEP))
         reasons = (body.whole(Status.STEP_TOO_SMALL), body.whole(Status.TOO_MANY_STEPS))
         reason = body.builder.select(small, *reasons)
-        day = body.builder.bitcast(_control(body, shape, lane, Control.DAY), I64)
+        day = body.builder.bitcast(control(body, shape, lane, Control.DAY), I64)
         now = body.whole(shape.rows.now)
         body.builder.call(helpers["fail"], [arguments, patient, lane, now, day, reason])
         body.builder.ret(body.whole(_FREE))
@@ -432,14 +323,14 @@ def _run(module: Any, shape: Shape, helpers: dict[str, Any]) -> None:
     body.function.linkage = "external"
     (arguments,) = body.inputs
     b = body.builder
-    step = _function(body, arguments, "step", ir.FunctionType(I64, [_POINTER]))
-    begin = _function(body, arguments, "begin", ir.FunctionType(ir.VoidType(), [_POINTER]))
+    step = function_at(body, arguments, "step", ir.FunctionType(I64, [_POINTER]))
+    begin = function_at(body, arguments, "begin", ir.FunctionType(ir.VoidType(), [_POINTER]))
     who = b.alloca(ir.ArrayType(I64, shape.width))
     seats = b.ptrtoint(who, I64)
     taken, active = body.variable(body.whole(0)), body.variable(body.whole(0))
     renew = body.variable(body.whole(1))
-    queue_length = _argument(body, arguments, "queue_length")
-    buffer = b.inttoptr(_argument(body, arguments, "buffer"), _POINTER)
+    queue_length = argument(body, arguments, "queue_length")
+    buffer = b.inttoptr(argument(body, arguments, "buffer"), _POINTER)
     going = body.variable(body.whole(1))
     with body.loop_while(lambda: b.trunc(b.load(going), BIT)):
         _refill(body, shape, helpers, (arguments, seats, taken, active, renew))
@@ -470,8 +361,8 @@ def _refill(
 ) -> None:
     arguments, seats, taken, active, renew = place
     b = body.builder
-    queue = _argument(body, arguments, "queue")
-    queue_length = _argument(body, arguments, "queue_length")
+    queue = argument(body, arguments, "queue")
+    queue_length = argument(body, arguments, "queue_length")
     with body.loop_over(body.whole(shape.width)) as lane:
         bit = b.shl(body.whole(1), lane)
 
