@@ -5,14 +5,20 @@ the same days. Patients go one after the other, which is how these solvers work;
 at once, which is how it works.
 """
 
-from collections.abc import Callable
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
-from tests.model.forced import START, Cohort
+from tests.model.forced import START, Cohort, random_cohort
 from tests.model.peers import compiled_rates, rates_source
 
 from graftline.model.parameters import model
@@ -89,7 +95,7 @@ def _numbalsoda_course(method: str) -> Any:
     constants = fixed_values(np.ones((1, len(model().parameters)))).shape[1]
 
     @numba.cfunc(library.lsoda_sig)
-    def rates(t, u, du, p):  # type: ignore[no-untyped-def]  # numba infers it
+    def rates(t, u, du, p):
         y, dy = numba.carray(u, (size,)), numba.carray(du, (size,))
         inner(t, y, numba.carray(p, (constants,)), dy)
 
@@ -97,7 +103,7 @@ def _numbalsoda_course(method: str) -> Any:
     solver = library.lsoda if method == "lsoda" else library.dop853
 
     @numba.njit
-    def course(y, c, cuts, added, days, rtol, atol, found):  # type: ignore[no-untyped-def]
+    def course(y, c, cuts, added, days, rtol, atol, found):
         y = y.copy()
         k = 0
         while k < days.size and days[k] <= cuts[0]:
@@ -123,6 +129,22 @@ def _numbalsoda_course(method: str) -> Any:
     return course
 
 
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Throw away what compiled libraries print: thousands of warnings would bury the table."""
+    sys.stdout.flush()
+    kept, nothing = (os.dup(1), os.dup(2)), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        for number, place in enumerate(kept, start=1):
+            os.dup2(place, number)
+            os.close(place)
+        os.close(nothing)
+
+
 def roadrunner(rtol: float, atol: float) -> Solver:
     """libRoadRunner's CVODE on one SBML document; each patient's numbers are set in turn."""
     import roadrunner as library
@@ -146,7 +168,8 @@ def roadrunner(rtol: float, atol: float) -> Solver:
             for name, value in _document_values(cohort, i).items():
                 runner[name] = value
             try:
-                found[i] = np.asarray(runner.simulate(times=times))[1:, 1:]
+                with _silence():
+                    found[i] = np.asarray(runner.simulate(times=times))[1:, 1:]
             except RuntimeError:
                 continue  # counted as a failure by the caller
         return found
@@ -177,6 +200,56 @@ def _document_values(cohort: Cohort, i: int) -> dict[str, float]:
         values[f"dose_{number}_day"] = doses.day[k] - START
         values[f"dose_{number}_amount"] = doses.amount[k]
     return values
+
+
+def amici(rtol: float, atol: float) -> Solver:
+    """AMICI's CVODES on the same SBML document, compiled from C++ that it generates."""
+    import amici.sim.sundials as library
+
+    built = _amici_module().get_model()
+    states, order = built.get_state_ids(), list(model().state_index)
+    columns = [states.index(name) for name in order]
+
+    def solve(cohort: Cohort, days: Floats) -> Floats:
+        solver = built.create_solver()
+        solver.set_relative_tolerance(rtol)
+        solver.set_absolute_tolerance(atol)
+        solver.set_max_steps(1_000_000)
+        built.set_timepoints((days - START).tolist())
+        found = np.full((len(cohort.states), days.size, len(order)), np.nan)
+        for i in range(len(cohort.states)):
+            values = _document_values(cohort, i)
+            built.set_free_parameters([values[name] for name in built.get_free_parameter_ids()])
+            built.set_initial_state([values[name] for name in states])
+            result = library.run_simulation(built, solver)
+            if result.status == library.AMICI_SUCCESS:
+                found[i] = result.x[:, columns]
+        return found
+
+    return solve
+
+
+@lru_cache(maxsize=1)
+def _amici_module() -> Any:
+    """The model built by AMICI: most of a minute, a C++ compiler, the SWIG that AMICI came from."""
+    import amici as library
+    from amici.importers.sbml import SbmlImporter
+
+    logging.getLogger("amici").setLevel(logging.CRITICAL)
+    folder = tempfile.mkdtemp(prefix="amici-")
+    cohort = random_cohort(1, graft=True)
+    text = sbml_document(
+        cohort.states[0], cohort.parameters[0], doses=cohort.doses_of(0), start=START
+    )
+    try:
+        SbmlImporter(text, from_file=False).sbml2amici(
+            "virtual_patient", folder, generate_sensitivity_code=False, verbose=logging.CRITICAL
+        )
+        module = library.import_model_module("virtual_patient", folder)
+        module.get_model()
+    except (AttributeError, OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        raise ImportError(f"AMICI could not build the model: {error}") from error
+    return module
 
 
 def diffrax(rtol: float, atol: float) -> Solver:
