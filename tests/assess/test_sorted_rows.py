@@ -5,7 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from graftline.assess.sorted_rows import gather_rows, is_first_row, is_last_row
+from graftline.assess.sorted_rows import (
+    gather_rows,
+    in_order,
+    is_first_row,
+    is_last_row,
+    one_row_each,
+)
 
 ROWS = st.lists(
     st.tuples(
@@ -48,3 +54,27 @@ def test_first_and_last_rows_are_those_of_unique(rows):
     keys = ["patient", "day"]
     for mark, keep in ((is_first_row(*keys), "first"), (is_last_row(*keys), "last")):
         assert_frame_equal(frame.filter(mark), frame.unique(keys, keep=keep, maintain_order=True))
+
+
+KEYED = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([None, 0.0, 1.0, 2.0])))
+
+
+# property: a frame that need not be sorted is the sorted frame
+@settings(deadline=None, max_examples=80, derandomize=True)
+@given(KEYED, st.booleans())
+def test_in_order_is_sorted(rows, first_sorted):
+    frame = pl.DataFrame(rows, schema={"p": pl.String, "d": pl.Float64}, orient="row")
+    frame = frame.sort("p", "d") if first_sorted else frame
+    assert in_order(frame, "p", "d").equals(frame.sort("p", "d"))
+    coded = frame.with_columns(pl.col("p").cast(pl.Enum(["a", "b", "c"])))
+    assert in_order(coded, "p", "d").equals(coded.sort("p", "d"))
+
+
+@settings(deadline=None, max_examples=80, derandomize=True)
+@given(KEYED)
+def test_one_row_each_is_sorted_and_without_duplicates(rows):
+    frame = pl.DataFrame(rows, schema={"p": pl.String, "d": pl.Float64}, orient="row").drop_nulls()
+    ordered = frame.sort("p", "d")
+    alone = ordered.n_unique() == ordered.height
+    assert one_row_each(ordered, "p", "d") == alone
+    assert one_row_each(frame, "p", "d") == (alone and frame.equals(ordered))

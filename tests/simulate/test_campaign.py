@@ -9,14 +9,12 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
 from graftline.assess.assessment import assess_trial
 from graftline.endpoints.derive import derive_endpoints
 from graftline.problems import InputError
-from graftline.protocol import shipped_protocol
 from graftline.simulate import campaign as module
 from graftline.simulate.campaign import (
     MANIFEST,
@@ -26,10 +24,16 @@ from graftline.simulate.campaign import (
     run_campaign,
     say_progress,
 )
-from graftline.simulate.strategy import plan_of
-from graftline.simulate.streams import streams_of
-from graftline.simulate.trial import FollowUp, simulate_trial
+from graftline.simulate.trial import FollowUp, simulate_folder
+from graftline.trial.read import read_trial
 
+PROTOCOLS = (
+    "all-in-one-2024",
+    "all-in-one-2025",
+    "universal-cd7",
+    "ns7car",
+    "bridge-to-conventional-hsct",
+)
 SMALL = plan_campaign("all-in-one-2024", 10, 3, chunk=4, longest_days=60)
 
 
@@ -67,20 +71,27 @@ def test_resuming_gives_the_same_bytes(undisturbed, tmp_path):
     assert seen[1].seconds_left == 0.0
 
 
-# law: leaving out tables and criteria that no endpoint reads changes no endpoint
-def test_endpoints_are_those_of_the_whole_assessment():
-    campaign = plan_campaign("all-in-one-2024", 40, 3, longest_days=400)
+def agrees_with_the_whole_folder(protocol, patients, days, folder):
+    campaign = plan_campaign(protocol, patients, 3, chunk=patients, longest_days=days)
     lean, failures = module.simulate_endpoints(campaign, 0)
-    whole = simulate_trial(
-        plan_of(shipped_protocol("all-in-one-2024")),
-        streams_of(3),
-        np.arange(40),
-        followup=FollowUp(400, 0),
-        threads=1,
-    ).trial
+    simulate_folder(protocol, patients, 3, folder, followup=FollowUp(days, 0), threads=1)
+    whole = read_trial(folder)
     full = derive_endpoints(whole, assess_trial(whole)).select(lean.columns)
     assert not failures
+    assert lean.height > 0
     assert lean.equals(full.sort("endpoint", "patient"))
+
+
+# law: leaving out tables, rows and criteria that no endpoint reads changes no endpoint
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_endpoints_are_those_of_the_whole_folder(protocol, tmp_path):
+    agrees_with_the_whole_folder(protocol, 25, 400, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_endpoints_are_those_of_a_large_folder(protocol, tmp_path):
+    agrees_with_the_whole_folder(protocol, 200, 730, tmp_path)
 
 
 def test_another_campaign_in_the_folder_is_refused(undisturbed, tmp_path):

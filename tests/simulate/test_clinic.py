@@ -7,10 +7,15 @@ import polars as pl
 import pytest
 
 from graftline.assess.assessment import assess_trial
+from graftline.model.symbolic import fixed_values
 from graftline.protocol import shipped_protocol
+from graftline.simulate.clinic import treat
+from graftline.simulate.cohort import sample_cohort
+from graftline.simulate.passage import kept_constants
 from graftline.simulate.strategy import plan_of
 from graftline.simulate.streams import streams_of
 from graftline.simulate.trial import FollowUp, simulate_trial
+from graftline.simulate.ward import open_case
 from graftline.trial import followup_ends, hsct_days
 from graftline.trial.check import check_trial
 from graftline.trial.trial import trial_from_tables
@@ -128,3 +133,13 @@ def test_a_later_hsct_leaves_the_days_before_as_they_were():
             t[name].filter(pl.col("day") <= 19).drop("row").sort(pl.all()) for t in (early, late)
         ]
         assert before[0].equals(before[1])
+
+
+# law: what is kept of the parameters is what a fresh computation gives, treatments included
+def test_kept_constants_are_those_of_the_parameters():
+    plan, streams = plan_of(shipped_protocol("ns7car")), streams_of(5)
+    case = open_case(plan, streams, sample_cohort(plan, streams, np.arange(30)))
+    ward, _ = treat(case, np.full(30, 150.0), threads=1)
+    kept_constants(ward, np.arange(30))
+    assert (ward.parameters != case.cohort.parameters).any()
+    np.testing.assert_array_equal(ward.constants, fixed_values(ward.parameters))

@@ -54,7 +54,7 @@ def carry(
         np.full((rows.size, 1), float(day)),
         doses=doses,
         pace=Pace(ward.step[rows], ward.stiff[rows]),
-        constants=_constants(ward, rows),
+        constants=kept_constants(ward, rows),
         rtol=RTOL * case.tolerance,
         atol_factor=case.tolerance,
         threads=threads,
@@ -75,7 +75,7 @@ def carry(
     _infections(case, ward, ledger, rows, before, after, start, day)
 
 
-def _constants(ward: Ward, rows: Integers) -> Floats:
+def kept_constants(ward: Ward, rows: Integers) -> Floats:
     """What the equations need of the parameters; computed anew only where treatment has changed."""
     changed = np.zeros(rows.size, dtype=np.bool_)
     for i, place in enumerate(switched_columns()):
