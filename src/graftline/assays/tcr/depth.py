@@ -5,7 +5,7 @@ taken from the smallest sample, so that a value does not change when another sam
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from scipy.special import gammaln, ndtri
 from graftline.assays.tcr.diversity import Interval, coverage_chao_jost
 from graftline.assays.tcr.spectrum import Floats, Spectrum, spectrum_of
 
+_LARGE_GROUP = 64
 Measure = Literal["richness", "shannon", "hill_1", "inverse_simpson", "clonality"]
 
 
@@ -91,17 +92,26 @@ def expected_at_depth(spectrum: Spectrum, *, depth: float, measure: Measure) -> 
     ``hill_1`` is exp of the expected entropy; ``clonality`` is 1 - expected entropy / ln expected
     richness.
     """
-    if measure == "richness":
-        return expected_richness(spectrum, depth=depth)
-    if measure == "inverse_simpson":
-        return expected_inverse_simpson(spectrum, depth=depth)
-    entropy = expected_entropy(spectrum, depth=depth)
-    if measure == "shannon":
-        return entropy
-    if measure == "hill_1":
-        return math.exp(entropy)
-    richness = expected_richness(spectrum, depth=depth)
-    return 1 - entropy / math.log(richness) if richness > 1 else math.nan
+    return _expected(spectrum, depth=depth, measures=(measure,))[measure]
+
+
+def _expected(
+    spectrum: Spectrum, *, depth: float, measures: Sequence[Measure]
+) -> dict[Measure, float]:
+    """Several measures, what they share computed once."""
+    richness = entropy = math.nan
+    if not {"richness", "clonality"}.isdisjoint(measures):
+        richness = expected_richness(spectrum, depth=depth)
+    if not {"shannon", "hill_1", "clonality"}.isdisjoint(measures):
+        entropy = expected_entropy(spectrum, depth=depth)
+    of: dict[Measure, Callable[[], float]] = {
+        "richness": lambda: richness,
+        "shannon": lambda: entropy,
+        "hill_1": lambda: math.exp(entropy),
+        "inverse_simpson": lambda: expected_inverse_simpson(spectrum, depth=depth),
+        "clonality": lambda: 1 - entropy / math.log(richness) if richness > 1 else math.nan,
+    }
+    return {measure: of[measure]() for measure in measures}
 
 
 def value_at_depth(
@@ -150,17 +160,19 @@ def values_at_depth(
     """
     if draws < 2:
         raise ValueError("a bootstrap interval needs at least 2 draws")
-    estimates = {m: expected_at_depth(spectrum, depth=depth, measure=m) for m in measures}
     if spectrum.reads < depth or not measures:
         return {m: Interval(math.nan, math.nan, math.nan) for m in measures}
     random = np.random.default_rng(seed)
     shares, clones = _community(spectrum)
-    drawn = [_drawn_spectrum(random, int(spectrum.reads), shares, clones) for _ in range(draws)]
+    reads = int(spectrum.reads)
+    drawn = (_drawn_spectrum(random, reads, shares, clones) for _ in range(draws))
+    resampled = [_expected(one, depth=depth, measures=measures) for one in drawn]
+    estimates = _expected(spectrum, depth=depth, measures=measures)
     z = float(-ndtri((1 - confidence) / 2))
     intervals = {}
     for measure, estimate in estimates.items():
-        values = [expected_at_depth(d, depth=depth, measure=measure) for d in drawn]
-        known = np.array([value for value in values if not math.isnan(value)])
+        values = np.array([one[measure] for one in resampled])
+        known = values[~np.isnan(values)]
         error = z * float(known.std(ddof=1)) if known.size > 1 else math.nan
         intervals[measure] = Interval(estimate, max(estimate - error, 0.0), estimate + error)
     return intervals
@@ -185,24 +197,25 @@ def _drawn_spectrum(
 ) -> Spectrum:
     """Spectrum of ``reads`` drawn from a community whose equal clones stand together.
 
-    First the reads of each group of equal clones are drawn, then they fall on its clones: the
-    same law as drawing clone by clone, at a cost that depends on groups and reads of small groups.
+    The reads are drawn for single clones of small groups and for large groups as a whole; those of
+    a large group then fall on its equal clones. The same law as drawing clone by clone, at a cost
+    that depends on reads of large groups instead of all clones.
     """
-    weights = shares * clones
-    counts = []
-    for many, fallen in zip(
-        clones, random.multinomial(reads, weights / weights.sum()), strict=True
-    ):
-        if fallen == 0 or many == 0:
-            continue
-        if many == 1:
-            counts.append(np.array([fallen]))
-        elif fallen > 4 * many:
-            counts.append(random.multinomial(fallen, np.full(many, 1 / many)))
+    large = clones >= _LARGE_GROUP
+    single = np.repeat(shares[~large], clones[~large])
+    weights = np.concatenate([single, shares[large] * clones[large]])
+    fallen = random.multinomial(reads, weights / weights.sum())
+    distinct, times = np.unique(fallen[: single.size], return_counts=True)
+    sizes, many = [distinct], [times]
+    for group, inside in zip(clones[large], fallen[single.size :], strict=True):
+        if inside > 4 * group:
+            counts = random.multinomial(inside, np.full(group, 1 / group))
         else:
-            counts.append(np.bincount(random.integers(many, size=fallen)))
-    sizes, several = np.unique(np.concatenate(counts), return_counts=True)
-    return spectrum_of(sizes, several)
+            counts = np.bincount(random.integers(group, size=inside), minlength=group)
+        several = np.bincount(counts)
+        sizes.append(np.arange(several.size))
+        many.append(several)
+    return spectrum_of(np.concatenate(sizes), np.concatenate(many))
 
 
 def rarefaction_curve(spectrum: Spectrum, *, depths: Sequence[float]) -> Floats:
