@@ -13,6 +13,7 @@ from graftline.endpoints.derive import derive_endpoints
 from graftline.protocol import shipped_protocol
 from graftline.simulate.campaign import (
     ANALYTES_OF_ENDPOINTS,
+    CHUNK,
     TABLES_OF_ENDPOINTS,
     assess_for_endpoints,
 )
@@ -58,4 +59,4 @@ def run(patients: int, chunk: int) -> None:
 
 if __name__ == "__main__":
     arguments = [int(text) for text in sys.argv[1:]]
-    run(*(arguments + [20_000, 5_000][len(arguments) :]))
+    run(*(arguments + [4 * CHUNK, CHUNK][len(arguments) :]))
