@@ -221,7 +221,8 @@ def amici(rtol: float, atol: float) -> Solver:
             values = _document_values(cohort, i)
             built.set_free_parameters([values[name] for name in built.get_free_parameter_ids()])
             built.set_initial_state([values[name] for name in states])
-            result = library.run_simulation(built, solver)
+            with _silence():
+                result = library.run_simulation(built, solver)
             if result.status == library.AMICI_SUCCESS:
                 found[i] = result.x[:, columns]
         return found
@@ -235,7 +236,6 @@ def _amici_module() -> Any:
     import amici as library
     from amici.importers.sbml import SbmlImporter
 
-    logging.getLogger("amici").setLevel(logging.CRITICAL)
     folder = tempfile.mkdtemp(prefix="amici-")
     cohort = random_cohort(1, graft=True)
     text = sbml_document(
