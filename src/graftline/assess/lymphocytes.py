@@ -66,7 +66,10 @@ def confirmed_by_next(samples: pl.DataFrame) -> pl.DataFrame:
         ordered.with_columns(
             pair=(pl.col("met") & following).fill_null(value=False),
             pending=(pl.col("met") & last).fill_null(value=False),
-            open=possible & following.fill_null(value=~last) & ~last,
+            # a last sample of unknown meaning could be waiting for the next
+            open=pl.when(last)
+            .then(pl.col("met").is_null())
+            .otherwise(possible & following.fill_null(value=True)),
         )
         .group_by("patient", maintain_order=True)
         .agg(
