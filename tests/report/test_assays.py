@@ -106,3 +106,4 @@ def test_the_report_has_the_assays_after_immunity(trial: Path, tmp_path: Path) -
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     places = [page.index(f'<section id="{name}">') for name in ("immunity", "assay-tcr", "data")]
     assert places == sorted(places)
+    assert "No p-values are printed but those of assays" in page

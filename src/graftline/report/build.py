@@ -151,7 +151,7 @@ def _warnings(inputs: Inputs, pages: tuple[Section, ...], patient_limit: int) ->
     if 0 < count < SMALL_TRIAL:
         found.append(
             f"{count} patient{'s' * (count > 1)}: estimates are uncertain, as their intervals "
-            "show. No p-values."
+            "show. No p-values of outcomes."
         )
     if only_transplanted(inputs.trial):
         found.append(

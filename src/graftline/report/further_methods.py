@@ -72,11 +72,15 @@ def _p_values(printed: Sequence[ReportTable], cite: Callable[..., str]) -> str:
         "Gray": f"Gray's test for cumulative incidence{cite('gray1988')}",
     }
     tests = [words[test] for test in tests_printed(printed)]
+    assays = _shown(printed, "tcr-trends")
     if not tests:
+        if assays:
+            return "No p-values are printed but those of assays, explained beside them."
         return "No p-values are printed."
+    rest = "Those of assays are explained beside them. " if assays else ""
     return (
         f"P-values: {', '.join(tests)}; two-sided, not adjusted for multiple comparisons, and only "
-        "where at least 20 patients are compared. No other p-values are printed."
+        f"where at least 20 patients are compared. {rest}No other p-values are printed."
     )
 
 
