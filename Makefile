@@ -35,7 +35,7 @@ $(VENV)/%.stamp: requirements/%.txt pyproject.toml
 
 lock:  ## rewrite requirements/*.txt from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group install pyproject.toml -o requirements/run.txt
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group dev --extra word --extra sbml --extra flow --extra genomics --extra cluster pyproject.toml -o requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group dev --extra word --extra sbml --extra flow --extra flowjo --extra genomics --extra cluster pyproject.toml -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group docs -c requirements/dev.txt pyproject.toml -o requirements/docs.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --group bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
 
