@@ -7,6 +7,8 @@ import polars as pl
 import pytest
 
 from graftline.assess.assessment import assess_trial
+from graftline.model.parameters import starting_states
+from graftline.model.solver import integrate
 from graftline.model.symbolic import fixed_values
 from graftline.protocol import shipped_protocol
 from graftline.simulate.clinic import treat
@@ -143,3 +145,17 @@ def test_kept_constants_are_those_of_the_parameters():
     kept_constants(ward, np.arange(30))
     assert (ward.parameters != case.cohort.parameters).any()
     np.testing.assert_array_equal(ward.constants, fixed_values(ward.parameters))
+
+
+def test_integrating_by_kept_constants_is_integrating_by_parameters():
+    plan, streams = plan_of(shipped_protocol("all-in-one-2024")), streams_of(5)
+    cohort = sample_cohort(plan, streams, np.arange(9))
+    states = starting_states(cohort.parameters, cohort.leukaemia_1e9)
+    start, stops = np.full(9, -5.0), np.full((9, 1), 30.0)
+    constants = fixed_values(cohort.parameters)
+    by_parameters = integrate(states, cohort.parameters, start, stops, threads=1)
+    by_constants = integrate(states, None, start, stops, constants=constants, threads=1)
+    np.testing.assert_array_equal(by_parameters.final, by_constants.final)
+    for both in ((None, None), (cohort.parameters, constants)):
+        with pytest.raises(ValueError, match="expected one of them"):
+            integrate(states, both[0], start, stops, constants=both[1])

@@ -111,7 +111,7 @@ class Integration:
 
 def integrate(
     states: Floats,
-    parameters: Floats,
+    parameters: Floats | None,
     start: Floats,
     stops: Floats,
     *,
@@ -138,7 +138,8 @@ def integrate(
     ----------
     states : array [patient, state]
         On day ``start``; left as it is.
-    parameters : array [patient, parameter]
+    parameters : array [patient, parameter], optional
+        None where ``constants`` stand for them.
     start : array [patient]
         Day from which each patient is carried on.
     stops : array [patient, stop]
@@ -150,7 +151,8 @@ def integrate(
     pace : Pace, optional
         From the integration that this one continues.
     constants : array [patient, constant], optional
-        ``fixed_values(parameters)`` where the caller has kept it; it must be finite.
+        ``fixed_values(parameters)`` where the caller has kept it; it must be finite. Without
+        ``parameters``.
     atol_factor : float
         Multiplies the absolute errors of ``parameters.toml``; of which drugs, when all have fallen
         below, nothing is left.
@@ -177,8 +179,9 @@ def integrate(
     """
     start = np.ascontiguousarray(start, dtype=np.float64)
     stops = np.ascontiguousarray(stops, dtype=np.float64)
-    counts = _stop_counts(states, parameters, start, stops)
-    batch = _batch(states, parameters, start, stops, counts, doses, pace, constants)
+    counts = _stop_counts(states, parameters, constants, start, stops)
+    fixed = _fixed(parameters, constants)
+    batch = _batch(states, parameters, start, stops, counts, doses, pace, fixed)
     left = np.flatnonzero(batch.wholes[:, Whole.NEXT_STOP] < counts)
     if left.size:
         settings = _Settings(kernel(width), rtol, atol_factor, extinction, max_steps)
@@ -194,19 +197,26 @@ def integrate(
     )
 
 
-def _stop_counts(states: Floats, parameters: Floats, start: Floats, stops: Floats) -> Integers:
+def _stop_counts(
+    states: Floats,
+    parameters: Floats | None,
+    constants: Floats | None,
+    start: Floats,
+    stops: Floats,
+) -> Integers:
     table = model()
     n = len(states)
     wanted = {
         "states": (states.shape, (n, len(table.states))),
-        "parameters": (parameters.shape, (n, len(table.parameters))),
+        "parameters": (_shape(parameters), (n, len(table.parameters))),
+        "constants": (_shape(constants), (n, len(traced().fixed))),
         "start": (start.shape, (n,)),
         "stops": (stops.shape, (n, stops.shape[-1] if stops.ndim else 0)),
     }
     wrong = [
         f"{name}: found shape {found}, expected {expected}"
         for name, (found, expected) in wanted.items()
-        if tuple(found) != expected
+        if found is not None and tuple(found) != expected
     ]
     if wrong:
         raise ValueError("; ".join(wrong))
@@ -224,6 +234,18 @@ def _stop_counts(states: Floats, parameters: Floats, start: Floats, stops: Float
         )
     result: Integers = counts.astype(np.int64)
     return result
+
+
+def _fixed(parameters: Floats | None, constants: Floats | None) -> Floats:
+    if parameters is not None and constants is None:
+        return fixed_values(parameters)
+    if parameters is None and constants is not None:
+        return constants
+    raise ValueError("parameters, constants: expected one of them; leave the other out")
+
+
+def _shape(values: Floats | None) -> tuple[int, ...] | None:
+    return None if values is None else values.shape
 
 
 def _few(rows: Integers) -> str:
@@ -260,17 +282,17 @@ class _Settings:
 
 def _batch(
     states: Floats,
-    parameters: Floats,
+    parameters: Floats | None,
     start: Floats,
     stops: Floats,
     counts: Integers,
     doses: Doses | None,
     pace: Pace | None,
-    constants: Floats | None,
+    fixed: Floats,
 ) -> _Batch:
     n, size = states.shape
     order, first = _dose_order(doses, n, size)
-    status = _input_status(states, parameters if constants is None else None, start, doses)
+    status = _input_status(states, parameters, start, doses)
     bad = status != Status.OK
     step = np.full(n, _FIRST_STEP) if pace is None else pace.step
     wholes = np.zeros((n, len(Whole)), dtype=np.int64)
@@ -281,7 +303,6 @@ def _batch(
     wholes[:, Whole.PART] = _first_parts(states)
     wholes[:, Whole.STATUS] = status
     found = np.empty((n, stops.shape[1], size))
-    fixed = fixed_values(parameters) if constants is None else constants
     reals = np.empty((n, Real.STATE + size + fixed.shape[1]))
     reals[:, Real.DAY], reals[:, Real.WANT] = start, step
     state = reals[:, Real.STATE : Real.STATE + size]

@@ -46,10 +46,9 @@ def carry(
     """
     # ``take`` copies whole rows, where an index would go through them number by number
     start, before = ward.day[rows], ward.states.take(rows, axis=0)
-    parameters = ward.parameters.take(rows, axis=0)
     result = integrate(
         before,
-        parameters,
+        None,
         start,
         np.full((rows.size, 1), float(day)),
         doses=doses,
@@ -59,7 +58,7 @@ def carry(
         atol_factor=case.tolerance,
         threads=threads,
     )
-    after = _small_clones(case, rows, before, result.final, parameters, day - start, day)
+    after = _small_clones(case, ward, rows, before, result.final, day - start, day)
     _onset_of_relapse(ward, rows, before, after, start, day)
     ward.states[rows] = after
     ward.step[rows], ward.stiff[rows] = result.pace.step, result.pace.stiff
@@ -91,28 +90,29 @@ def kept_constants(ward: Ward, rows: Integers) -> Floats:
 
 def _small_clones(
     case: Case,
+    ward: Ward,
     rows: Integers,
     before: Floats,
     after: Floats,
-    parameters: Floats,
     days: Floats,
     day: int,
 ) -> Floats:
-    """Replace clones that began the interval below 100 cells by a birth-death draw."""
+    """Replace clones that began the interval below 100 cells by a birth-death draw, in place."""
     clones = before[:, [model().state_index[name] for name in ("LP", "LN")]]
     small = (clones > 0.0) & (clones < _SMALL_CLONE_1E9)
     # cells that the CD7+ clone sheds would be lost by the draw: then the clone stays integrated
-    small[:, 1] &= clones[:, 0] * column(parameters, "mu") * days < 1e-9
+    small[:, 1] &= clones[:, 0] * column(ward.parameters, "mu")[rows] * days < 1e-9
     who = np.flatnonzero(small.any(axis=1))
     if who.size == 0:
         return after
     u = uniforms(case.streams, case.cohort.numbers[rows[who]], "clones", day=day, count=6)
-    drawn = draw_small_clones(before[who], parameters[who], days[who], u.reshape(-1, 2, 3))
-    result = after.copy()
+    drawn = draw_small_clones(
+        before[who], ward.parameters[rows[who]], days[who], u.reshape(-1, 2, 3)
+    )
     for j, name in enumerate(("LP", "LN")):
         mine = small[who, j]
-        state_column(result, name)[who[mine]] = state_column(drawn, name)[mine]
-    return result
+        state_column(after, name)[who[mine]] = state_column(drawn, name)[mine]
+    return after
 
 
 def _onset_of_relapse(
