@@ -50,5 +50,24 @@ def test_dates_in_date_columns_are_a_warning(tmp_path):
     assert "2021" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("header", "row", "column"),
+    [
+        ("file,patient,day,sample_type,remark", 'a.tsv,A01,3,patient,"Meier, Hans"', "remark"),
+        ("file;patient;day;sample_type;mrn", "a.tsv;A01;3;patient;77", "mrn"),
+        ("file,patient,day,sample_type", "Hans_12345678.tsv,A01,3,patient", "file"),
+    ],
+)
+def test_sample_sheets_are_looked_into_too(header, row, column, tmp_path):
+    folder = tmp_path / "trial"
+    shutil.copytree(COMPLETE, folder)
+    (folder / "assays").mkdir()
+    (folder / "assays" / "tcr.csv").write_text(f"{header}\n{row}\n")
+    result = CliRunner().invoke(main, ["check", "--privacy", str(folder)])
+    assert result.exit_code == 1
+    assert f"assays/tcr.csv, row 2, column {column}" in result.output
+    assert "Hans" not in result.output
+
+
 def test_shape_keeps_the_look_and_loses_the_meaning():
     assert shape("Ab-12 ü") == "aa-## a"

@@ -1,14 +1,19 @@
 """What could identify a person in a file: found by shape, never echoed."""
 
+import csv
+import hashlib
 import re
 from collections.abc import Iterable
+from itertools import zip_longest
 from pathlib import Path
 
 import polars as pl
 
 from graftline.problems import Problem, Severity, sorted_problems
 from graftline.schema import table
-from graftline.trial.files import RawTable, read_folder
+from graftline.schema.sheets import SHEETS
+from graftline.trial.files import RawTable, decode, read_folder
+from graftline.trial.trial import SourceFile
 
 # column names that hold identifiers by their meaning, whatever the values look like
 _NAMES = re.compile(
@@ -20,11 +25,12 @@ _PATTERNS = {
     "a full date": r"\b(19|20)\d\d[-/.](0?[1-9]|1[0-2])[-/.](0?[1-9]|[12]\d|3[01])\b"
     r"|\b(0?[1-9]|[12]\d|3[01])[-/.](0?[1-9]|1[0-2])[-/.](19|20)\d\d\b",
     "an e-mail address": r"[\w.+-]+@[\w-]+\.\w+",
-    "a record or telephone number": r"\b\d{7,}\b|\+\d[\d ]{7,}\d",
+    "a record or telephone number": r"(\b|_)\d{7,}(\b|_)|\+\d[\d ]{7,}\d",
     "a personal name": r"\b(Mr|Mrs|Ms|Dr|Herr|Frau|Mme)\.? [A-Z][a-z]+"
     r"|^[A-Z][a-z]{2,},? [A-Z][a-z]{2,}$",
 }
 _ANY = "|".join(f"(?:{pattern})" for pattern in _PATTERNS.values())
+_ASSAYS = "assays/"
 # free text where two capitalised words are ordinary (organisms, sites, terms, references)
 _PROSE = {
     "organism",
@@ -100,16 +106,22 @@ def _of_column(raw: RawTable, column: str) -> list[Problem]:
 
 
 def _is_number(name: str, column: str) -> bool:
-    declared = table(name).column(column)
-    return declared is not None and declared.kind in ("number", "integer", "day")
+    declared = (
+        SHEETS[name.removeprefix(_ASSAYS)].columns if _is_sheet(name) else table(name).columns
+    )
+    kinds = [c.kind for c in declared if c.name == column]
+    return bool(kinds) and kinds[0] in ("number", "integer", "day")
+
+
+def _is_sheet(name: str) -> bool:
+    return name.startswith(_ASSAYS)
 
 
 def _finding(
     raw: RawTable, column: str, kind: str, row: int, found: str | None, count: int
 ) -> Problem:
-    expected_date = kind == "a full date" and any(
-        c.date_column == column for c in table(raw.table).columns
-    )
+    dates = () if _is_sheet(raw.table) else [c.date_column for c in table(raw.table).columns]
+    expected_date = kind == "a full date" and column in dates
     return Problem(
         raw.source.name,
         f"no {kind.split(' ', 1)[1]}"
@@ -126,8 +138,34 @@ def _finding(
     )
 
 
+def _sample_sheets(folder: Path) -> list[RawTable]:
+    """Sample sheets of ``assays/`` as they stand; faults in their form are `check`'s to tell."""
+    found = []
+    for name in SHEETS:
+        path = folder / "assays" / f"{name}.csv"
+        data = path.read_bytes() if path.is_file() else b""
+        text, _ = decode(data, path.name)
+        if not text:
+            continue
+        lines = text.splitlines()
+        delimiter = max(",;\t", key=lines[0].count)
+        header, *rows = csv.reader(lines, delimiter=delimiter)
+        columns = list(zip_longest(*rows, fillvalue="")) or [() for _ in header]
+        # cells beyond the header have no name, but could hold one
+        names = [*header, *(f"column {i + 1}" for i in range(len(header), len(columns)))]
+        frame = pl.DataFrame(
+            {n.strip(): c for n, c in zip(names, columns, strict=False)},
+            schema_overrides={n.strip(): pl.String for n in names[: len(columns)]},
+        ).with_row_index("row", offset=2)
+        source = SourceFile(
+            f"{_ASSAYS}{name}.csv", name, hashlib.sha256(data).hexdigest(), len(rows)
+        )
+        found.append(RawTable(f"{_ASSAYS}{name}", source, frame))
+    return found
+
+
 def check_privacy(folder: Path) -> list[Problem]:
-    """Read the files of a trial folder and report what could identify somebody.
+    """Read the tables and sample sheets of a trial folder and report what could identify somebody.
 
     Returns
     -------
@@ -135,4 +173,6 @@ def check_privacy(folder: Path) -> list[Problem]:
         With the files that cannot be read; sorted.
     """
     tables, problems = read_folder(folder)
-    return sorted_problems([*problems, *find_identifiers(tables)])
+    return sorted_problems(
+        [*problems, *find_identifiers(tables), *find_identifiers(_sample_sheets(folder))]
+    )
