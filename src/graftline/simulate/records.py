@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from graftline.model import observe
 from graftline.model.parameters import column
 from graftline.protocol import TrialSettings
 from graftline.simulate.care import vital_frame
+from graftline.simulate.lab_records import labs_of
 from graftline.simulate.signs import VitalSigns
 from graftline.simulate.strategy import Plan
 from graftline.simulate.streams import uniforms
@@ -25,25 +25,6 @@ Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 Columns = Mapping[str, NDArray[np.generic]]
 
-_LLOQ = {
-    "anc": observe.ANC.limit,
-    "wbc": observe.LEUKOCYTES.limit,
-    "platelets": observe.PLATELETS.limit,
-    "il6": observe.IL6.limit,
-    "car_t_qpcr": observe.QPCR.limit,
-    "car_t_flow": observe.FLOW.limit,
-    "cd3_cd7_positive": observe.FLOW.limit,
-    "cd3_cd7_negative": observe.FLOW.limit,
-}
-_LABS = (
-    ("counts", ("anc", "wbc", "platelets", "hemoglobin", "creatinine", "bilirubin")),
-    ("vitals", ("il6",)),
-    ("car_t", ("car_t_qpcr", "car_t_flow", "cd3_cd7_positive", "cd3_cd7_negative")),
-    ("marrow", ("blood_blasts",)),
-)
-# tables whose rows have another name in the ledger
-_KIND_OF_TABLE = {"labs": "counts"}
-_WEEKLY = ("creatinine", "bilirubin")
 _VIRAL_LLOQ = 500.0
 _DAYS_PER_MONTH = 30.4375
 _ORGANISMS = (
@@ -73,23 +54,6 @@ _PATIENT_COLUMNS = (
 )
 
 
-def kinds_written(
-    only: Collection[str] | None, analytes: Collection[str] | None
-) -> frozenset[str] | None:
-    """Kinds of rows of the ledger that these tables, and these analytes of ``labs``, are made of.
-
-    None where all are.
-    """
-    if only is None:
-        return None
-    kinds = {_KIND_OF_TABLE.get(table, table) for table in only}
-    if "labs" in only:
-        kinds |= {
-            kind for kind, of in _LABS if analytes is None or not set(of).isdisjoint(analytes)
-        }
-    return frozenset(kinds)
-
-
 def trial_of(
     case: Case,
     ward: Ward,
@@ -115,7 +79,7 @@ def trial_of(
         "products": lambda: _products(case, ward),
         "infusions": lambda: _infusions(case, ward),
         "drugs": lambda: _drugs(case, ward, ledger),
-        "labs": lambda: _labs(ledger, analytes),
+        "labs": lambda: labs_of(ledger, analytes),
         "vitals": lambda: _vitals(ledger),
         "marrow": lambda: _marrow(ledger),
         "transfusions": lambda: _plain(ledger, "transfusions", ("day", "product", "units")),
@@ -384,40 +348,6 @@ def _last_day(ward: Ward, rows: pl.Series) -> Floats:
     last = np.where(np.isnan(ward.death_day), ward.end_day, np.floor(ward.death_day))
     chosen: Floats = last[rows.to_numpy()]
     return chosen
-
-
-def _labs(ledger: Ledger, wanted: Collection[str] | None) -> pl.DataFrame:
-    parts = []
-    for kind, analytes in _LABS:
-        columns = ledger.columns(kind)
-        for analyte in analytes:
-            if columns and (wanted is None or analyte in wanted):
-                parts.append(_lab(columns, analyte, weekly=analyte in _WEEKLY))
-    return pl.concat(parts)
-
-
-def _lab(columns: Columns, analyte: str, *, weekly: bool) -> pl.DataFrame:
-    names = [name for name in ("row", "day", analyte, f"{analyte}_below") if name in columns]
-    if weekly:
-        sampled = columns["day"] % 7 == 0
-        columns = {name: columns[name][sampled] for name in names}
-    below = columns.get(f"{analyte}_below")
-    quantified, lloq = pl.lit("quantified"), _LLOQ.get(analyte)
-    return pl.DataFrame(
-        {
-            "_row": columns["row"],
-            "day": columns["day"],
-            "value": columns[analyte].astype(np.float64),
-            "below": np.zeros(columns["row"].size, dtype=np.bool_) if below is None else below,
-        }
-    ).select(
-        "_row",
-        "day",
-        analyte=pl.lit(analyte),
-        value=pl.col("value").round_sig_figs(4),
-        quantification=pl.when("below").then(pl.lit("below")).otherwise(quantified),
-        lloq=pl.lit(lloq, dtype=pl.Float64),
-    )
 
 
 def _vitals(ledger: Ledger) -> pl.DataFrame:

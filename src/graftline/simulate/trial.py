@@ -12,7 +12,8 @@ from graftline.problems import InputError, Problem, Severity
 from graftline.protocol import Protocol, shipped_protocol
 from graftline.simulate.clinic import treat
 from graftline.simulate.cohort import Correlations, sample_cohort
-from graftline.simulate.records import kinds_written, protocol_file, trial_of
+from graftline.simulate.lab_records import kinds_written
+from graftline.simulate.records import protocol_file, trial_of
 from graftline.simulate.strategy import Plan, plan_of
 from graftline.simulate.streams import Streams, streams_of, uniforms
 from graftline.simulate.ward import open_case
