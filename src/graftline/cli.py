@@ -205,7 +205,10 @@ def simulate(
     workers: int,
     cluster: str | None,
 ) -> None:
-    """Treat virtual patients by a PROTOCOL and write a trial folder (or endpoints only)."""
+    """Treat virtual patients by a PROTOCOL and write a trial folder (or endpoints only).
+
+    PROTOCOL is the name of a strategy that ships, a protocol.toml of your own, or a trial folder.
+    """
     if endpoints:
         from graftline.simulate.campaign import plan_campaign, run_campaign, say_progress
 

@@ -20,6 +20,8 @@ Integers = NDArray[np.int64]
 Product = Literal["donor", "universal", "autologous", "earlier_donor"]
 Treatment = Literal["steroid", "prophylaxis", "depletion", "gcsf", "relapsed"]
 
+# drugs whose elimination and effect the model holds, and the state of their amount
+DRUGS: Mapping[str, str] = {"fludarabine": "F", "cyclophosphamide": "Y", "etoposide": "V"}
 BLOOD_ML_PER_KG = 70.0
 LEUKAEMIA_OF_FULL_MARROW_1E9 = 900.0
 _UL_PER_ML = 1000.0
@@ -94,6 +96,22 @@ def lymphodepletion(
         parts.append(_dose(patients, "Y", day, cyclophosphamide_mg_per_m2 * body.bsa_m2))
         parts.append(_dose(patients, "V", day, etoposide_mg))
     return join_doses(parts)
+
+
+def drug_dose(
+    patients: Integers, body: Body, drug: str, day: float, dose: float, unit: str
+) -> Doses:
+    """One dose of a drug of lymphodepletion on one day.
+
+    Parameters
+    ----------
+    patients : integer array [n]
+        Rows of the patients treated; ``body`` has the same order.
+    drug : one of ``DRUGS``
+    unit : {"mg", "mg/m2", "mg/kg"}
+    """
+    per: Mapping[str, Floats | float] = {"mg": 1.0, "mg/m2": body.bsa_m2, "mg/kg": body.weight_kg}
+    return _dose(patients, DRUGS[drug], day, dose * per[unit])
 
 
 def car_t_infusion(

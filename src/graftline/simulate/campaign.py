@@ -33,8 +33,8 @@ from graftline.assess import (
 from graftline.assess.assessment import Assessments, assess_by
 from graftline.endpoints.derive import derive_endpoints
 from graftline.problems import InputError, Problem, Severity
-from graftline.protocol import shipped_protocol, shipped_protocol_text
-from graftline.simulate.strategy import plan_of
+from graftline.protocol import Protocol
+from graftline.simulate.strategy import Plan, plan_of, protocol_to_simulate
 from graftline.simulate.streams import streams_of
 from graftline.simulate.trial import FollowUp, cannot_write, simulate_trial
 from graftline.trial import Trial
@@ -61,10 +61,14 @@ _KEPT = ("patient", "endpoint", "entry_days", "time_days", "status", "cause")
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """What a campaign computes: everything its bytes depend on."""
+    """What a campaign computes: everything its bytes depend on.
+
+    ``definition`` is the whole protocol as JSON, ``protocol`` what the user called it.
+    """
 
     protocol: str
     protocol_sha256: str
+    definition: str
     patients: int
     seed: int
     chunk: int
@@ -108,16 +112,17 @@ def _duration(seconds: float) -> str:
 def plan_campaign(
     protocol: str, patients: int, seed: int, *, chunk: int = CHUNK, longest_days: int = 730
 ) -> Campaign:
-    """Describe a campaign of a shipped protocol.
+    """Describe a campaign of a protocol: one that ships, or a file of one's own.
 
     Raises
     ------
-    InputError : the protocol is not known.
+    InputError : the protocol is not known, or the model cannot follow it.
     """
-    text = shipped_protocol_text(protocol)
+    text = protocol_to_simulate(protocol).model_dump_json()
     return Campaign(
         protocol=protocol,
         protocol_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        definition=text,
         patients=patients,
         seed=seed,
         chunk=chunk,
@@ -137,7 +142,7 @@ def simulate_endpoints(campaign: Campaign, chunk: int) -> tuple[pl.DataFrame, tu
     numbers = np.arange(first, min(first + campaign.chunk, campaign.patients))
     followup = FollowUp(longest_days=campaign.longest_days, accrual_days=0)
     simulated = simulate_trial(
-        plan_of(shipped_protocol(campaign.protocol)),
+        _plan(campaign),
         streams_of(campaign.seed),
         numbers,
         followup=followup,
@@ -239,8 +244,12 @@ def run_campaign(
     parts = tuple(part_path(folder, k) for k in chunks_of(campaign))
     failed = [p.with_suffix(".failed") for p in parts if p.with_suffix(".failed").exists()]
     failures = tuple(line for p in failed for line in p.read_text(encoding="utf-8").splitlines())
-    assumed = plan_of(shipped_protocol(campaign.protocol)).assumed
-    return Finished(folder, parts, failures, assumed)
+    return Finished(folder, parts, failures, _plan(campaign).assumed)
+
+
+def _plan(campaign: Campaign) -> Plan:
+    # from the campaign itself: the file may not be there where a worker runs
+    return plan_of(Protocol.model_validate_json(campaign.definition))
 
 
 def _open(campaign: Campaign, folder: Path) -> None:
@@ -249,7 +258,8 @@ def _open(campaign: Campaign, folder: Path) -> None:
     if manifest.exists():
         found = json.loads(manifest.read_text(encoding="utf-8"))
         wanted = asdict(campaign)
-        other = sorted(k for k in wanted if found.get(k) != wanted[k])
+        # the checksum stands for the definition, which is too long to show
+        other = sorted(k for k in wanted.keys() - {"definition"} if found.get(k) != wanted[k])
         if other:
             raise InputError(
                 [

@@ -15,8 +15,9 @@ from graftline.model import observe
 from graftline.model.events import (
     Body,
     car_t_infusion,
+    drug_dose,
     graft_infusion,
-    lymphodepletion,
+    join_doses,
 )
 from graftline.model.parameters import column, state_column
 from graftline.model.solver import Doses
@@ -87,17 +88,16 @@ def treat(
 
 
 def _lymphodepletion(case: Case) -> Doses:
-    """Doses of the plan's drugs; drugs and days the model does not know are an error upstream."""
+    """Doses of the plan's drugs, each on its own days; `plan_of` refuses what the model lacks."""
     body, everybody = case.cohort.body, np.arange(len(case.cohort.numbers))
-    amount = {drug.drug: drug.dose or 0.0 for drug in case.plan.lymphodepletion}
-    days = sorted({float(d) for drug in case.plan.lymphodepletion for d in drug.days})
-    return lymphodepletion(
-        everybody,
-        body,
-        days=days,
-        fludarabine_mg_per_m2=amount.get("fludarabine", 0.0),
-        cyclophosphamide_mg_per_m2=amount.get("cyclophosphamide", 0.0),
-        etoposide_mg=amount.get("etoposide", 0.0),
+    given = case.plan.lymphodepletion
+    return join_doses(
+        [
+            drug_dose(everybody, body, drug.drug, float(day), drug.dose or 0.0, drug.unit)
+            for day in sorted({day for drug in given for day in drug.days})
+            for drug in given
+            if day in drug.days
+        ]
     )
 
 

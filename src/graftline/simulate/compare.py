@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 
 from graftline.endpoints.derive import derive_endpoint
 from graftline.problems import InputError, Problem
-from graftline.protocol import shipped_protocol
 from graftline.protocol.strategy import Origin, Population
 from graftline.simulate.campaign import (
     ANALYTES_OF_ENDPOINTS,
     TABLES_OF_ENDPOINTS,
     assess_for_endpoints,
 )
-from graftline.simulate.strategy import Plan, plan_of
+from graftline.simulate.strategy import Plan, plan_of, protocol_to_simulate
 from graftline.simulate.streams import streams_of
 from graftline.simulate.trial import FollowUp, simulate_trial
 from graftline.trial import Trial, hsct_days
@@ -91,7 +90,7 @@ def parse_plan(text: str) -> Plan:
     InputError : the protocol or a change is not known.
     """
     name, *changes = text.split("+")
-    protocol = shipped_protocol(name)
+    protocol = protocol_to_simulate(name)
     hsct_day: float | None = None
     never, prophylaxis = False, None
     factors = {"car-t-dose": 1.0, "cd34-dose": 1.0, "cd7-negative": 1.0}

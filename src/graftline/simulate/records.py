@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from graftline.model.parameters import column
-from graftline.protocol import TrialSettings
+from graftline.protocol import TrialSettings, protocol_text
 from graftline.simulate.care import vital_frame
 from graftline.simulate.lab_records import labs_of
 from graftline.simulate.signs import VitalSigns
@@ -494,9 +494,9 @@ def _followup(ward: Ward) -> pl.DataFrame:
 
 
 def protocol_file(plan: Plan, *, base: str, title: str) -> str:
-    """Text of ``protocol.toml`` for a simulated trial of a shipped protocol."""
+    """Text of ``protocol.toml`` for a simulated trial of a protocol, shipped or of one's own."""
     said = "".join(f"# assumed: {line}\n" for line in plan.assumed)
     return (
         "# Virtual patients: nobody was treated. Uncalibrated model, see docs/simulate.md.\n"
-        f'{said}\n[trial]\nprotocol = "{base}"\ntitle = "{title}"\nsimulated = true\n'
+        f"{said}\n{protocol_text(base, trial={'title': title, 'simulated': True})}"
     )

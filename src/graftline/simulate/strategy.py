@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from graftline.model.events import DRUGS
 from graftline.model.events import Product as ModelProduct
-from graftline.protocol import Protocol, shipped_protocol
+from graftline.problems import InputError, Problem
+from graftline.protocol import Protocol, find_protocol, shipped_protocol
 from graftline.protocol.strategy import Drug, Visit
 
 MODEL_PRODUCT: Mapping[str, ModelProduct] = MappingProxyType(
@@ -20,6 +22,7 @@ MODEL_PRODUCT: Mapping[str, ModelProduct] = MappingProxyType(
 _PRODUCT_SHARES: Mapping[str, tuple[float, ...]] = MappingProxyType(
     {"all-in-one-2024": (0.9, 0.1), "all-in-one-2025": (15 / 19, 4 / 19)}
 )
+FIRST_DAY = -5.0
 _PATTERN = "all-in-one-2024"
 _ASSUMED_DOSE = 2e6
 _CONVENTIONAL_DRUGS = ("graft.conditioning", "graft.gvhd_prophylaxis")
@@ -132,6 +135,55 @@ def plan_of(
         cd34_factor=cd34_factor,
         assumed=tuple(assumed),
     )
+
+
+def protocol_to_simulate(name_or_file: str) -> Protocol:
+    """A protocol that ships, or of one's own, if the model can follow it.
+
+    Raises
+    ------
+    InputError
+        It is not known, gives no CAR-T, or gives drugs or days of lymphodepletion that the model
+        does not hold; everything at once.
+    """
+    protocol = find_protocol(name_or_file)
+    file = name_or_file if name_or_file.endswith(".toml") else f"{name_or_file}.toml"
+    problems = []
+    if not protocol.products:
+        problems.append(
+            Problem(
+                file,
+                "a protocol that gives CAR-T",
+                "the model holds CAR-T with or without HSCT; choose another protocol",
+                column="products",
+            )
+        )
+    for place, drug in enumerate(protocol.lymphodepletion, start=1):
+        column = f"lymphodepletion.{place}"
+        if drug.drug not in DRUGS:
+            problems.append(
+                Problem(
+                    file,
+                    f"one of {', '.join(DRUGS)}: the model holds no other drug",
+                    "leave the drug out of the simulated protocol, or give another instead",
+                    column=f"{column}.drug",
+                    found=drug.drug,
+                )
+            )
+        outside = [day for day in drug.days if not FIRST_DAY <= day < 0]
+        if outside:
+            problems.append(
+                Problem(
+                    file,
+                    f"days {FIRST_DAY:g} to -1: virtual patients begin on day {FIRST_DAY:g}",
+                    "move the doses into these days in the simulated protocol",
+                    column=f"{column}.days",
+                    found=", ".join(str(day) for day in outside),
+                )
+            )
+    if problems:
+        raise InputError(problems)
+    return protocol
 
 
 def _lymphodepletion(protocol: Protocol, assumed: list[str]) -> tuple[Drug, ...]:

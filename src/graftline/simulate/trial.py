@@ -9,12 +9,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from graftline.problems import InputError, Problem, Severity
-from graftline.protocol import Protocol, shipped_protocol
 from graftline.simulate.clinic import treat
 from graftline.simulate.cohort import Correlations, sample_cohort
 from graftline.simulate.lab_records import kinds_written
 from graftline.simulate.records import protocol_file, trial_of
-from graftline.simulate.strategy import Plan, plan_of
+from graftline.simulate.strategy import Plan, plan_of, protocol_to_simulate
 from graftline.simulate.streams import Streams, streams_of, uniforms
 from graftline.simulate.ward import open_case
 from graftline.trial import Trial
@@ -105,12 +104,12 @@ def simulate_folder(
     like: Path | None = None,
     threads: int | None = None,
 ) -> Simulated:
-    """Simulate a trial of a shipped protocol into a trial folder.
+    """Simulate a trial of a protocol into a trial folder.
 
     Parameters
     ----------
     protocol : str
-        Name of a shipped protocol.
+        Name of a shipped protocol, a ``protocol.toml``, or a trial folder that holds one.
     folder : Path
         Made if it does not exist; its tables are replaced.
     like : Path, optional
@@ -119,10 +118,10 @@ def simulate_folder(
     Raises
     ------
     InputError
-        The protocol is not known or has no CAR-T, the folder cannot be written, or ``like`` cannot
-        be read.
+        The protocol is not known or the model cannot follow it, the folder cannot be written, or
+        ``like`` cannot be read.
     """
-    plan = plan_of(_with_car_t(protocol))
+    plan = plan_of(protocol_to_simulate(protocol))
     rows = None if like is None else _rows_to_imitate(like)
     numbers = np.arange(patients)
     simulated = simulate_trial(
@@ -162,22 +161,6 @@ def cannot_write(folder: Path, error: OSError) -> InputError:
             )
         ]
     )
-
-
-def _with_car_t(name: str) -> Protocol:
-    protocol = shipped_protocol(name)
-    if not protocol.products:
-        raise InputError(
-            [
-                Problem(
-                    f"{name}.toml",
-                    "a protocol that gives CAR-T",
-                    "the model holds CAR-T with or without HSCT; choose another protocol",
-                    column="products",
-                )
-            ]
-        )
-    return protocol
 
 
 def _rows_to_imitate(folder: Path) -> pl.DataFrame:

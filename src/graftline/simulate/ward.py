@@ -13,14 +13,12 @@ from graftline.model.symbolic import fixed_by, fixed_values
 from graftline.simulate.cohort import Cohort
 from graftline.simulate.hazards import Fates, draw_fates
 from graftline.simulate.signs import Thresholds, draw_thresholds
-from graftline.simulate.strategy import Plan
+from graftline.simulate.strategy import FIRST_DAY, Plan
 from graftline.simulate.streams import Streams, uniforms
 
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
-
-FIRST_DAY = -5.0
 
 
 @dataclass(slots=True)
