@@ -11,6 +11,7 @@ SECTIONS = (
     "stats_regression",
     "kernel",
     "campaign",
+    "tolerance",
     "assays",
 )
 

@@ -1,10 +1,9 @@
 """End to end: simulate, assess, endpoints. Patients per second, memory, where the time goes.
 
-Run: python bench/campaign.py [patients] [chunk]. One process; two years, every decision taken.
+One process; two years, every decision taken. ``bench.campaign_whole`` runs the command itself.
 """
 
 import resource
-import sys
 import time
 
 import numpy as np
@@ -22,11 +21,11 @@ from graftline.simulate.streams import streams_of
 from graftline.simulate.trial import TO_THE_END, simulate_trial
 
 
-def run(patients: int, chunk: int) -> None:
+def run(patients: int = 4 * CHUNK, chunk: int = CHUNK) -> list[dict[str, object]]:
     plan, streams = plan_of(shipped_protocol("all-in-one-2024")), streams_of(1)
     start = time.perf_counter()
     simulate_trial(plan, streams, np.arange(8), followup=TO_THE_END, threads=1)
-    print(f"first call with 8 patients: {time.perf_counter() - start:.1f} s")
+    first_call = time.perf_counter() - start
     spent = {"simulate": 0.0, "assess": 0.0, "endpoints": 0.0}
     processor = time.process_time()
     for first in range(0, patients, chunk):
@@ -49,14 +48,15 @@ def run(patients: int, chunk: int) -> None:
         for name, seconds in zip(spent, np.diff(marks), strict=True):
             spent[name] += float(seconds)
     total = sum(spent.values())
-    for name, seconds in spent.items():
-        print(f"{name:10} {seconds:7.1f} s  {1e3 * seconds / patients:6.2f} ms per patient")
     processor = time.process_time() - processor
-    print(f"{patients / total:.0f} patients per second, chunks of {chunk}")
-    print(f"{patients / processor:.0f} patients per second of processor time")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
-
-
-if __name__ == "__main__":
-    arguments = [int(text) for text in sys.argv[1:]]
-    run(*(arguments + [4 * CHUNK, CHUNK][len(arguments) :]))
+    return [
+        {
+            "patients": patients,
+            "chunk": chunk,
+            "first call, 8 patients, s": f"{first_call:.1f}",
+            **{f"{name}, ms": f"{1e3 * seconds / patients:.2f}" for name, seconds in spent.items()},
+            "patients/s": f"{patients / total:.0f}",
+            "patients/s of processor time": f"{patients / processor:.0f}",
+            "peak GB": f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f}",
+        }
+    ]

@@ -1,10 +1,7 @@
 """How many patients have another endpoint when the integration errs half as much.
 
-Run: python -m bench.tolerance [patients] [protocol] [chunk]. Same patients, same seed; any row that
-differs in time, status or cause counts, by however little.
+Same patients, same seed; any row that differs in time, status or cause counts, by however little.
 """
-
-import sys
 
 import numpy as np
 import polars as pl
@@ -45,21 +42,18 @@ def changed(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
     return both.filter(pl.any_horizontal(apart))
 
 
-def run(patients: int, protocol: str, chunk: int) -> None:
+def run(
+    patients: int = 10_000, protocol: str = "all-in-one-2024", chunk: int = 2_500
+) -> list[dict[str, object]]:
     rows = []
     for first in range(0, patients, chunk):
         numbers = np.arange(first, min(first + chunk, patients))
         rows.append(changed(endpoints(protocol, numbers, 1.0), endpoints(protocol, numbers, 0.5)))
-        seen = pl.concat(rows)
-        print(
-            f"{protocol}: {seen['patient'].n_unique()} of {numbers[-1] + 1} patients differ",
-            flush=True,
-        )
-    print(seen.group_by("endpoint").agg(pl.col("patient").n_unique()).sort("endpoint"))
-    with pl.Config(tbl_rows=60, tbl_cols=12, tbl_width_chars=160):
-        print(seen.sort("patient", "endpoint").head(60))
-
-
-if __name__ == "__main__":
-    given = dict(enumerate(sys.argv[1:]))
-    run(int(given.get(0, 10_000)), given.get(1, "all-in-one-2024"), int(given.get(2, 2_500)))
+    seen = pl.concat(rows)
+    total = {"protocol": protocol, "endpoint": "any", "patients": patients}
+    counts = seen.group_by("endpoint").agg(pl.col("patient").n_unique().alias("changed"))
+    each = counts.sort("endpoint").iter_rows(named=True)
+    return [
+        {**total, "changed": seen["patient"].n_unique()},
+        *({**total, **row} for row in each),
+    ]
