@@ -168,6 +168,15 @@ def protocols(name: str | None) -> None:
         click.echo(f"{shipped:32} {shipped_protocol(shipped).title}")
 
 
+_seed = click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="The same seed gives the same patients.",
+)
+
+
 @main.command(short_help="Treat virtual patients and write a trial folder.")
 @click.argument("protocol")
 @click.option(
@@ -178,13 +187,7 @@ def protocols(name: str | None) -> None:
     show_default=True,
     help="Number of virtual patients.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=1,
-    show_default=True,
-    help="The same seed gives the same patients.",
-)
+@_seed
 @click.option("--out", type=PATH, required=True, help="Folder to write.")
 @click.option(
     "--like", type=PATH, metavar="TRIAL", help="Imitate the patients of this trial, row by row."
@@ -245,13 +248,7 @@ def simulate(
     show_default=True,
     help="Number of virtual patients.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=1,
-    show_default=True,
-    help="The same seed gives the same patients.",
-)
+@_seed
 @click.option("--out", type=PATH, help="Write a page with curves and differences there too.")
 @click.option(
     "--figures", default="", metavar="pdf,png,svg", help="With --out: each figure as a file too."

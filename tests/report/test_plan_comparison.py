@@ -55,3 +55,7 @@ def test_shares_have_wilsons_interval():
     assert table.rows[0].cells == ("a", "263", "30.8 (25.5\u201336.6)", "reference")
     assert table.rows[1].cells[3].endswith("0.0 (-2.0 to +2.1)")
     assert CAVEAT in table.footnotes[0]
+    # an interval of no width would look sure of something that a rare event leaves open
+    equal = rows.with_columns(difference=pl.lit(0.0), lower=pl.lit(0.0), upper=pl.lit(0.0))
+    alike = plan_comparison_table(equal, patients=263, caveat=CAVEAT)
+    assert alike.rows[1].cells[3] == "no pair differs"

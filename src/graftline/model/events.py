@@ -90,12 +90,18 @@ def lymphodepletion(
     patients : integer array [n]
         Rows of the patients treated; ``body`` has the same order.
     """
-    parts = []
-    for day in days:
-        parts.append(_dose(patients, "F", day, fludarabine_mg_per_m2 * body.bsa_m2))
-        parts.append(_dose(patients, "Y", day, cyclophosphamide_mg_per_m2 * body.bsa_m2))
-        parts.append(_dose(patients, "V", day, etoposide_mg))
-    return join_doses(parts)
+    drugs = (
+        ("fludarabine", fludarabine_mg_per_m2, "mg/m2"),
+        ("cyclophosphamide", cyclophosphamide_mg_per_m2, "mg/m2"),
+        ("etoposide", etoposide_mg, "mg"),
+    )
+    return join_doses(
+        [
+            drug_dose(patients, body, drug, day, dose, unit)
+            for day in days
+            for drug, dose, unit in drugs
+        ]
+    )
 
 
 def drug_dose(

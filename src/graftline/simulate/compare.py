@@ -231,6 +231,7 @@ def _yes(everybody: pl.DataFrame, happened: pl.DataFrame, trial: Trial) -> Float
 
 
 def _difference(name: str, outcome: str, values: Floats, reference: Floats) -> Difference:
+    """Mean of paired differences with its normal interval; of no width where no pair differs."""
     pairs = values - reference
     pairs = pairs[np.isfinite(pairs)]
     error = float(pairs.std(ddof=1) / np.sqrt(pairs.size)) if pairs.size > 1 else float("nan")
@@ -268,4 +269,6 @@ def format_comparison(comparison: Comparison) -> str:
 
 
 def _against(row: Difference) -> str:
+    if row.lower == row.upper == 0.0:
+        return "   no pair differs"
     return f"   difference {row.difference:+5.1f} points ({row.lower:+.1f} to {row.upper:+.1f})"

@@ -105,8 +105,8 @@ def plan_of(
         )
     if protected:
         assumed.append(
-            "GVHD prophylaxis to day 90 after HSCT, halved to day 180: alloreactivity to 30 %, "
-            "T-cell growth to 70 %"
+            "GVHD prophylaxis to day 90 after HSCT, halved to day 180: alloreactivity and CAR-T "
+            "expansion to 30 %, T-cell growth to 70 %"
         )
     physician = protocol.graft.planned == "physician's choice"
     if physician:

@@ -60,6 +60,8 @@ def plan_comparison_table(rows: pl.DataFrame, *, patients: int, caveat: str) -> 
 
 
 def _difference(row: dict[str, float]) -> str:
+    if row["lower"] == row["upper"] == 0.0:
+        return "no pair differs"
     middle, low, high = (_signed(row[name]) for name in ("difference", "lower", "upper"))
     return f"{middle} ({low} to {high})"
 
