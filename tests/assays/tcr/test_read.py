@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 
 from graftline.assays.tcr.clones import read_clones
-from graftline.assays.tcr.read import scan_rearrangements
 from graftline.assays.tcr.summary import summarize_repertoires
 from graftline.problems import InputError, Severity
 from tests.reference import reference_path
@@ -207,9 +206,8 @@ def test_immunoseq_v1_and_v3_and_their_genes(tmp_path: Path) -> None:
     for path in (v1, v3):
         rows = read_clones(path).clones.select("junction_aa", "v_gene", "j_gene", "count").rows()
         assert rows == [("CASSF", "TRBV9", "TRBJ2-3", 4)]
-    everything = scan_rearrangements(v3).rows.collect()
-    assert everything["v_gene"].to_list() == ["TRBV9", "TRBV6"]
-    assert everything["locus"].to_list() == ["TRB", "TRB"]
+    found = read_clones(v3, key="nt_v_j", productive="all").clones
+    assert found.select("junction", "v_gene").rows() == [("ACGA", "TRBV6"), ("ACGT", "TRBV9")]
 
 
 @pytest.mark.parametrize(

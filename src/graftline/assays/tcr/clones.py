@@ -21,8 +21,6 @@ KEY_COLUMNS: dict[str, tuple[str, ...]] = {
     "aa_v_j": ("junction_aa", "v_gene", "j_gene"),
     "nt_v_j": ("junction", "v_gene", "j_gene"),
 }
-_TALLY = ("sample", "locus", "status")
-STATUSES = ("kept", "other_locus", "non_productive", "no_cdr3", "stop_in_cdr3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class Clones:
     """Clones of one or more samples and what was left out on the way to them.
 
     ``clones`` has ``sample``, the columns of the key and ``count``, sorted by sample, falling
-    count and key. ``tally`` has one row per ``sample, locus, status`` with ``rows, reads, clones,
+    count and key. ``tally`` has one row per ``sample, locus, status`` with ``rows, reads,
     conflicts`` (rows whose V gene is not of the locus stated); status is ``kept``,
     ``non_productive``, ``stop_in_cdr3`` (flagged productive with a stop or frame shift in the amino
     acids), ``no_cdr3`` or ``other_locus``. ``counted`` says which files were counted by which
@@ -45,92 +43,23 @@ class Clones:
     counted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def group_clones(
-    rearrangements: Rearrangements,
-    *,
-    key: CloneKey = "aa_v_j",
-    locus: str | None = "TRB",
-    productive: Literal["only", "all"] = "only",
-) -> pl.LazyFrame:
-    """Counts summed over identical clone keys; streams.
-
-    Returns
-    -------
-    LazyFrame [sample, locus, status, key columns, count, rows, conflicts]
-        ``status`` by number, as in `STATUSES`. ``count`` is NaN for a group that holds an invalid
-        count.
-
-    Notes
-    -----
-    A row is productive if its flag says so and its CDR3 has letters only; without a flag the CDR3
-    decides alone. Letters mean no stop (``*``) and no frame mark (``_ ~ # ?``).
-    """
-    rows = _judged(rearrangements, key=key, locus=locus, productive=productive)
-    return rows.group_by(*_TALLY, *KEY_COLUMNS[key]).agg(*_SUMS)
-
-
-_SUMS = (
-    pl.col("count").sum(),
-    pl.len().alias("rows"),
-    (pl.col("mark") >= 4).sum().alias("conflicts"),
-)
-
-
-def _judged(
-    rearrangements: Rearrangements,
-    *,
-    key: CloneKey,
-    locus: str | None,
-    productive: Literal["only", "all"],
-) -> pl.LazyFrame:
-    """Rows with their status: the same clone has one status, whichever way its rows say so."""
-    sequence = KEY_COLUMNS[key][0]
-    rows = rearrangements.rows
-    flag = pl.col("mark") % 4
-    cases = [] if locus is None else [(pl.col("locus").ne_missing(locus), "other_locus")]
-    keyless = pl.col(sequence).is_null()
-    if productive == "only":
-        # Rows out of frame collapse into one group per gene: they are counted, not kept apart.
-        rows = rows.with_columns(
-            pl.when(flag != 0).then(pl.col(name)).alias(name)
-            for name in dict.fromkeys((sequence, "junction_aa"))
-        )
-        signs = pl.col("junction_aa").str.contains(r"[^A-Za-z]").fill_null(value=False)
-        wordless = pl.col("junction_aa").is_null()
-        cases += [
-            ((flag == 0) | ((flag == 2) & signs), "non_productive"),
-            (keyless | ((flag == 2) & wordless), "no_cdr3"),
-            (signs, "stop_in_cdr3"),
-        ]
-    else:
-        cases.append((keyless, "no_cdr3"))
-    status: pl.Expr = _status("kept")
-    for case, word in reversed(cases):
-        status = pl.when(case).then(_status(word)).otherwise(status)
-    return rows.with_columns(status.alias("status"))
-
-
-def _status(word: str) -> pl.Expr:
-    return pl.lit(STATUSES.index(word), dtype=pl.UInt8)
-
-
-def _in_words(groups: pl.DataFrame) -> pl.DataFrame:
-    words = pl.Series(STATUSES)
-    return groups.with_columns(
-        status=pl.col("status").replace_strict(dict(enumerate(words)), return_dtype=pl.String)
-    )
-
-
 def count_spectrum(
     rearrangements: Rearrangements,
     *,
     key: CloneKey,
     locus: str | None,
     productive: Literal["only", "all"],
-) -> pl.DataFrame:
-    """How many clones have which count, per sample and status: all that diversity needs.
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """How many clones have which count, per sample: all that diversity needs.
 
-    Neither the clones nor their sequences are ever held: ten million rows stream through.
+    Sequences are never held: ten million rows stream through.
+
+    Returns
+    -------
+    DataFrame [sample, count, clones]
+        Of the rows that are kept; sorted by sample and count.
+    DataFrame
+        The tally, as in `Clones`.
 
     Raises
     ------
@@ -140,72 +69,138 @@ def count_spectrum(
 
     Notes
     -----
-    Clones are told apart by a hash of 64 bits of their key, and by sample, locus and status
-    exactly. The chance that any two of n clones of a sample share a hash is below n^2 / 2^65:
-    3e-6 for ten million.
+    Sequences are told apart by a hash of 64 bits, samples and genes exactly. The chance that any
+    two of n sequences share a hash is below n^2 / 2^65: 3e-6 for ten million.
     """
-    rows = _judged(rearrangements, key=key, locus=locus, productive=productive).select(
-        _clone_hash(KEY_COLUMNS[key]),
-        # Numbers instead of texts: grouping takes half the time.
-        pl.col("sample", "locus").cast(pl.Categorical),
-        "status",
-        "mark",
-        "count",
+    sequence = pl.col(KEY_COLUMNS[key][0]).hash().alias("sequence")
+    groups, kinds = _grouped(rearrangements, sequence, key=key, locus=locus, productive=productive)
+    kept = kinds.filter(status="kept").with_columns(
+        first=pl.col("kind").min().over("sample", *_genes(key))
     )
-    groups = rows.group_by("clone", *_TALLY).agg(*_SUMS)
-    if locus is None:
-        groups = _whatever_locus(groups)
-    query = groups.group_by(*_TALLY, "count").agg(
-        pl.len().alias("clones"), pl.col("rows", "conflicts").sum()
+    other = kept.filter(pl.col("kind") != pl.col("first"))
+    counted = _by_count(groups)
+    tally = _tally(counted, kinds)
+    if not other.is_empty():
+        # Alleles of one gene, "T" and "true": a clone comes in rows of several kinds.
+        one_kind = pl.col("kind").replace(other["kind"], other["first"])
+        sums = pl.col("count", "rows").sum()
+        counted = _by_count(groups.group_by(one_kind, "sequence").agg(sums))
+    spectrum = (
+        counted.join(kept.select("kind", "sample"), on="kind")
+        .group_by("sample", "count")
+        .agg(pl.col("clones").sum())
+        .sort("sample", "count")
     )
-    counted = _collect(rearrangements, query).with_columns(
-        pl.col("sample", "locus").cast(pl.String)
+    return spectrum, tally
+
+
+def _by_count(groups: pl.DataFrame) -> pl.DataFrame:
+    clones, rows = pl.len().alias("clones"), pl.col("rows").sum()
+    return groups.group_by("kind", "count").agg(clones, rows)
+
+
+def _genes(key: CloneKey) -> tuple[str, ...]:
+    return KEY_COLUMNS[key][1:]
+
+
+def _grouped(
+    rearrangements: Rearrangements,
+    sequence: pl.Expr,
+    *,
+    key: CloneKey,
+    locus: str | None,
+    productive: Literal["only", "all"],
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Counts summed over kind and sequence; and the kinds of rows, judged.
+
+    Rows of one kind agree in all but sequence and count: in sample, locus, gene calls, flag and
+    what `_faults` says. A file has thousands of kinds where it has millions of rows, so that
+    cutting genes out of calls and judging is done on kinds.
+
+    Returns
+    -------
+    DataFrame [kind, sequence, count, rows]
+    DataFrame [kind, sample, locus, v_gene, j_gene, conflict, status]
+    """
+    calls = rearrangements.calls
+    rows = rearrangements.rows.with_columns(_faults(key, productive).alias("faults"))
+    rows = rows.with_columns(_hash_of(*calls, "faults").alias("kind"))
+    groups, kinds = _collect(
+        rearrangements,
+        rows.select("kind", sequence, "count")
+        .group_by("kind", sequence.meta.output_name())
+        .agg(pl.col("count").sum(), pl.len().alias("rows")),
+        rows.group_by("kind").agg(pl.col("faults", *calls).first()),
     )
-    return _in_words(counted).sort(*_TALLY, "count")
+    status = _status(locus=locus, productive=productive).alias("status")
+    described = kinds.select("kind", "faults", *rearrangements.described)
+    return groups, described.with_columns(status).drop("faults", "productive")
 
 
-def _whatever_locus(groups: pl.LazyFrame) -> pl.LazyFrame:
-    """Rows of a clone with and without a gene call are one clone where no locus was asked for."""
-    return groups.group_by("clone", "sample", "status").agg(
-        pl.col("count", "rows", "conflicts").sum(), pl.col("locus").drop_nulls().first()
+# What may be wrong with the sequence of a row: bits of `faults`.
+_SIGNS, _NO_AMINO_ACIDS, _NO_SEQUENCE = 1, 2, 4
+
+
+def _faults(key: CloneKey, productive: Literal["only", "all"]) -> pl.Expr:
+    keyless = pl.col(KEY_COLUMNS[key][0]).is_null().cast(pl.UInt8) * _NO_SEQUENCE
+    if productive == "all":
+        return keyless
+    amino_acids = pl.col("junction_aa")
+    signs = amino_acids.str.contains("[^A-Za-z]").fill_null(value=False).cast(pl.UInt8) * _SIGNS
+    return keyless + signs + amino_acids.is_null().cast(pl.UInt8) * _NO_AMINO_ACIDS
+
+
+def _hash_of(*names: str) -> pl.Expr:
+    # Odd factors, so that one column's value does not stand for another's.
+    return reduce(add, (pl.col(name).hash(n) * (2 * n + 1) for n, name in enumerate(names)))
+
+
+def _status(*, locus: str | None, productive: Literal["only", "all"]) -> pl.Expr:
+    """Why a kind of rows is kept or left out.
+
+    A row is productive if its flag says so and its CDR3 has letters only; without a flag the CDR3
+    decides alone. Letters mean no stop (``*``) and no frame mark (``_ ~ # ?``).
+    """
+    flag = pl.col("productive")
+    signs, no_amino_acids, no_sequence = (
+        (pl.col("faults") & fault) > 0 for fault in (_SIGNS, _NO_AMINO_ACIDS, _NO_SEQUENCE)
     )
+    cases = [] if locus is None else [(pl.col("locus").ne_missing(locus), "other_locus")]
+    if productive == "only":
+        cases.append((~flag | (flag.is_null() & signs), "non_productive"))
+        cases.append((flag.is_null() & no_amino_acids, "no_cdr3"))
+    cases += [(no_sequence, "no_cdr3"), (signs, "stop_in_cdr3")]
+    status: pl.Expr = pl.lit("kept")
+    for case, word in reversed(cases):
+        status = pl.when(case).then(pl.lit(word)).otherwise(status)
+    return status
 
 
-def _clone_hash(names: Sequence[str]) -> pl.Expr:
-    odd = (1, 3, 5)  # the parts of a key do not stand for each other
-    parts = (pl.col(name).hash(n) * odd[n] for n, name in enumerate(names))
-    return reduce(add, parts).alias("clone")
-
-
-def _collect(rearrangements: Rearrangements, query: pl.LazyFrame) -> pl.DataFrame:
+def _collect(rearrangements: Rearrangements, *queries: pl.LazyFrame) -> list[pl.DataFrame]:
+    """The answers of several queries from one pass over the file; the first has ``count``."""
     try:
-        result = query.collect(engine="streaming")
+        results = pl.collect_all(queries, engine="streaming")
     except (pl.exceptions.PolarsError, OSError) as damage:
         problems = count_problems(rearrangements)
         raise (
             InputError(problems) if problems else unreadable_table(rearrangements.table, damage)
         ) from None
-    if result["count"].is_nan().any():
+    if results[0]["count"].is_nan().any():
         raise InputError(count_problems(rearrangements))
-    return result
+    return results
 
 
-def tally_of(groups: pl.DataFrame) -> pl.DataFrame:
-    """Rows, reads and clones per sample, locus and status."""
-    clones = pl.col("clones").sum() if "clones" in groups.columns else pl.len().alias("clones")
-    reads = (
-        (pl.col("count") * pl.col("clones")).sum()
-        if "clones" in groups.columns
-        else pl.col("count").sum()
-    )
+def _tally(counted: pl.DataFrame, kinds: pl.DataFrame) -> pl.DataFrame:
+    rows, reads = pl.col("rows"), pl.col("count") * pl.col("clones")
     return (
-        groups.group_by(*_TALLY)
+        counted.join(kinds, on="kind")
+        .group_by("sample", "locus", "status")
         .agg(
-            pl.col("rows", "conflicts").sum().cast(pl.Int64),
-            reads.cast(pl.Int64).alias("reads"),
-            clones,
+            rows.sum().cast(pl.Int64),
+            reads.sum().cast(pl.Int64).alias("reads"),
+            rows.filter("conflict").sum().cast(pl.Int64).alias("conflicts"),
         )
-        .sort(*_TALLY)
+        .sort("sample", "locus", "status")
     )
 
 
@@ -248,24 +243,29 @@ def read_clones(
             scanned = scan_rearrangements(
                 one, sample=sample, count_column=count_column, dialect=dialect
             )
-            groups = group_clones(scanned, key=key, locus=locus, productive=productive)
-            collected = _in_words(_collect(scanned, groups))
-            tally = tally_of(collected)
+            groups, kinds = _grouped(
+                scanned,
+                pl.col(KEY_COLUMNS[key][0]),
+                key=key,
+                locus=locus,
+                productive=productive,
+            )
+            tally = _tally(_by_count(groups), kinds)
             problems = (*scanned.problems, *tally_problems(scanned, tally, locus=locus))
-            parts.append((collected, tally, problems))
+            kept = kinds.filter(status="kept").select("kind", "sample", *_genes(key))
+            parts.append((groups.join(kept, on="kind"), tally, problems))
             names = counted.get(scanned.count_column, ())
             counted[scanned.count_column] = (*names, Path(one).name)
         except InputError as wrong:
             errors.extend(wrong.problems)
     if errors:
         raise InputError(errors)
-    kept = pl.concat([p[0] for p in parts]).filter(
-        (pl.col("status") == "kept") & (pl.col("count") > 0)
-    )
     columns = KEY_COLUMNS[key]
     # Several files may hold parts of one sample.
     clones = (
-        kept.group_by("sample", *columns)
+        pl.concat(part[0] for part in parts)
+        .filter(pl.col("count") > 0)
+        .group_by("sample", *columns)
         .agg(pl.col("count").sum().cast(pl.Int64))
         .sort("sample", "count", *columns, descending=[False, True, *[False] * len(columns)])
     )

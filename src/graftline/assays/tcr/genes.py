@@ -6,18 +6,14 @@ import polars as pl
 _SINGLE_TRBV = "1|2|9|13|14|15|16|17|18|19|26|27|28|30"
 
 
-def gene_name(column: str | None, *, vendor: bool = False) -> pl.Expr:
+def gene_name(call: pl.Expr, *, vendor: bool = False) -> pl.Expr:
     """IMGT gene of the first call: ``TRBV6-2*01,TRBV6-3*01`` gives ``TRBV6-2``.
 
     Ambiguous calls keep the first candidate; MiXCR scores and all alleles are dropped. With
     ``vendor`` names are immunoSEQ's: ``TCRBV06-02*01`` becomes ``TRBV6-2``, a family without gene
     (``TCRBV06``) stays a family (``TRBV6``), ``unresolved`` is null.
     """
-    if column is None:
-        return pl.lit(None, dtype=pl.String)
-    call = pl.col(column)
-    # Finding the end and cutting takes a quarter of the time of extracting by expression.
-    first = call.str.head(call.str.find("[*,(]").fill_null(99))
+    first = call.str.extract(r"^([^*,(]*)")
     if not vendor:
         return first
     return pl.when(first != "unresolved").then(_imgt_name(first))
@@ -32,11 +28,8 @@ def _imgt_name(call: pl.Expr) -> pl.Expr:
     )
 
 
-def locus_name(column: str | None, *, vendor: bool = False) -> pl.Expr:
+def locus_name(call: pl.Expr, *, vendor: bool = False) -> pl.Expr:
     """Locus from a gene call: ``TRBV6-2``, and with ``vendor`` ``TCRBV06-02``, give ``TRB``."""
-    if column is None:
-        return pl.lit(None, dtype=pl.String)
-    call = pl.col(column)
     if not vendor:
         return call.str.slice(0, 3)
     return pl.when(call.str.starts_with("TCR")).then("TR" + call.str.slice(3, 1))

@@ -1,5 +1,6 @@
 """Repertoire files as lazily scanned rows with one set of column names."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,24 +20,28 @@ from graftline.problems import InputError, Problem, Severity
 
 MISSING = ["NA", "NaN", "nan", "null", "NULL", "None", "N/A"]
 _TRUE = ["T", "TRUE", "True", "true", "t", "1", "yes"]
-_OUT = ["out", "stop", "OUT", "STOP"]
 _FALSE = ["F", "FALSE", "False", "false", "f", "0", "no"]
+_SEQUENCES = ("junction", "junction_aa")
 
 
 @dataclass(frozen=True, slots=True)
 class Rearrangements:
     """A repertoire file that can be scanned: rows, where the counts come from, findings so far.
 
-    ``rows`` has ``sample, locus, mark, v_gene, j_gene, junction, junction_aa, count``. ``mark`` is
-    0 for not productive, 1 for productive, 2 where the file does not say, and 4 more where the V
-    gene is not of the locus stated. ``count`` is NaN where the file's value is missing, negative or
-    not a whole number: a NaN never becomes a number.
+    ``rows`` has ``junction, junction_aa, count`` and, as the file spells them, the columns named
+    in ``calls``. ``count`` is NaN where the file's value is missing, negative or not a whole
+    number: a NaN never becomes a number. ``described`` makes of the calls ``sample, locus, v_gene,
+    j_gene, productive`` (null where the file does not say) and ``conflict`` (the V gene is not of
+    the locus stated). A file of millions of rows has a few thousand different calls, so they are
+    described once each, not once a row.
     """
 
     table: TableFile
     dialect: str
     count_column: str
     rows: pl.LazyFrame
+    calls: tuple[str, ...]
+    described: tuple[pl.Expr, ...]
     problems: tuple[Problem, ...]
 
 
@@ -72,21 +77,31 @@ def scan_rearrangements(
     columns = columns_present(table, spoken)
     first = _collected(table, scan_table(table).head(1000))
     counted, problems = _choose_count(table, first, spoken, count_column)
-    vendor = spoken is IMMUNOSEQ
     upper = _has_lower_case(first, columns)
+    calls = tuple(meaning for meaning in columns if meaning not in _SEQUENCES)
     rows = scan_table(table, number=counted).select(
-        _sample(table, columns, sample),
-        _locus(columns, vendor=vendor).alias("locus"),
-        (_productive(columns, spoken) + _conflict(columns)).alias("mark"),
-        gene_name(columns.get("v_call"), vendor=vendor).alias("v_gene"),
-        gene_name(columns.get("j_call"), vendor=vendor).alias("j_gene"),
-        _sequence(columns, "junction", upper=upper),
-        _sequence(columns, "junction_aa", upper=upper),
+        *(pl.col(columns[meaning]).alias(meaning) for meaning in calls),
+        *(_sequence(columns, meaning, upper=upper) for meaning in _SEQUENCES),
         _whole(pl.col(counted)).alias("count"),
     )
     if not table.utf8:
         problems.append(_not_utf8(table))
-    return Rearrangements(table, spoken.name, counted, rows, tuple(problems))
+    stem = table.path.name.removesuffix(".gz").rsplit(".", 1)[0]
+    described = (
+        _sample(calls, named=sample, otherwise=stem),
+        *_described(calls, vendor=spoken is IMMUNOSEQ),
+    )
+    return Rearrangements(table, spoken.name, counted, rows, calls, described, tuple(problems))
+
+
+def _described(calls: Collection[str], *, vendor: bool) -> tuple[pl.Expr, ...]:
+    return (
+        _locus(calls, vendor=vendor).alias("locus"),
+        gene_name(_call("v_call", calls), vendor=vendor).alias("v_gene"),
+        gene_name(_call("j_call", calls), vendor=vendor).alias("j_gene"),
+        _productive(calls).alias("productive"),
+        _conflict(calls).alias("conflict"),
+    )
 
 
 def scan_table(table: TableFile, *, number: str | None = None) -> pl.LazyFrame:
@@ -114,9 +129,8 @@ def _not_utf8(table: TableFile) -> Problem:
     )
 
 
-def _text(columns: dict[str, str], meaning: str) -> pl.Expr:
-    name = columns.get(meaning)
-    return pl.lit(None, dtype=pl.String) if name is None else pl.col(name)
+def _call(meaning: str, calls: Collection[str]) -> pl.Expr:
+    return pl.col(meaning) if meaning in calls else pl.lit(None, dtype=pl.String)
 
 
 def _whole(count: pl.Expr) -> pl.Expr:
@@ -124,68 +138,52 @@ def _whole(count: pl.Expr) -> pl.Expr:
     return pl.when(whole).then(count).otherwise(float("nan"))
 
 
-def _sample(table: TableFile, columns: dict[str, str], sample: str | None) -> pl.Expr:
-    stem = table.path.name.removesuffix(".gz").rsplit(".", 1)[0]
-    if sample is not None:
-        return pl.lit(sample).alias("sample")
-    return pl.coalesce(_text(columns, "sample"), pl.lit(stem)).alias("sample")
+def _sample(calls: Collection[str], *, named: str | None, otherwise: str) -> pl.Expr:
+    if named is not None:
+        return pl.lit(named).alias("sample")
+    return pl.coalesce(_call("sample", calls), pl.lit(otherwise)).alias("sample")
 
 
-def _locus(columns: dict[str, str], *, vendor: bool) -> pl.Expr:
-    v, j = (locus_name(columns.get(call), vendor=vendor) for call in ("v_call", "j_call"))
-    if "locus" not in columns:
-        return pl.coalesce(v, j)
-    stated = pl.col(columns["locus"]).str.head(3)
-    return pl.when(stated.is_null()).then(pl.coalesce(v, j)).otherwise(stated)
+def _locus(calls: Collection[str], *, vendor: bool) -> pl.Expr:
+    v, j = (locus_name(_call(name, calls), vendor=vendor) for name in ("v_call", "j_call"))
+    return pl.coalesce(_call("locus", calls).str.head(3), v, j)
 
 
-def _conflict(columns: dict[str, str]) -> pl.Expr:
-    if "locus" not in columns or "v_call" not in columns:
-        return pl.lit(0, dtype=pl.UInt8)
-    # Comparing beginnings costs half of cutting them off and comparing those.
-    stated = pl.col(columns["locus"]).str.head(3)
-    differ = ~pl.col(columns["v_call"]).str.starts_with(stated)
-    return differ.fill_null(False).cast(pl.UInt8) * 4
+def _conflict(calls: Collection[str]) -> pl.Expr:
+    stated = _call("locus", calls).str.head(3)
+    return (~_call("v_call", calls).str.starts_with(stated)).fill_null(value=False)
 
 
 def _sequence(columns: dict[str, str], meaning: str, *, upper: bool) -> pl.Expr:
-    text = _text(columns, meaning)
+    name = columns.get(meaning)
+    text = pl.lit(None, dtype=pl.String) if name is None else pl.col(name)
     return (text.str.to_uppercase() if upper else text).alias(meaning)
 
 
 def _has_lower_case(first: pl.DataFrame, columns: dict[str, str]) -> bool:
     """Whether sequences come in lower case, judged from the first rows."""
-    names = {columns[m] for m in ("junction", "junction_aa") if m in columns}
+    names = {columns[meaning] for meaning in _SEQUENCES if meaning in columns}
     return any(first[name].str.contains("[a-z]").any() for name in names)
 
 
 def _words(name: str, yes: list[str], no: list[str]) -> pl.Expr:
     value = pl.col(name)
-    # One comparison each for the usual spelling: long lists cost a third of the scan.
-    return (
-        pl.when(value == yes[0])
-        .then(True)
-        .when(value == no[0])
-        .then(False)
-        .when(value.is_in(yes))
-        .then(True)
-        .when(value.is_in(no))
-        .then(False)
-    )
+    return pl.when(value.is_in(yes)).then(True).when(value.is_in(no)).then(False)
 
 
-def _productive(columns: dict[str, str], dialect: Dialect) -> pl.Expr:
-    """0, 1, or 2 where the file does not say."""
-    judged: list[pl.Expr] = []
-    if dialect is IMMUNOSEQ and "frame" in columns:
-        judged.append(_words(columns["frame"], ["In", "in", "IN"], ["Out", "Stop", *_OUT]))
-    if "productive" in columns:
-        judged.append(_words(columns["productive"], _TRUE, _FALSE))
-    if "in_frame" in columns and "stop" in columns:
-        in_frame, stop = (_words(columns[name], _TRUE, _FALSE) for name in ("in_frame", "stop"))
+def _productive(calls: Collection[str]) -> pl.Expr:
+    judged = [
+        _words(name, yes, no)
+        for name, yes, no in (
+            ("frame", ["In", "in", "IN"], ["Out", "Stop", "out", "stop", "OUT", "STOP"]),
+            ("productive", _TRUE, _FALSE),
+        )
+        if name in calls
+    ]
+    if "in_frame" in calls and "stop" in calls:
+        in_frame, stop = (_words(name, _TRUE, _FALSE) for name in ("in_frame", "stop"))
         judged.append(in_frame & ~stop)
-    unsaid = pl.lit(2, dtype=pl.UInt8)
-    return pl.coalesce(*judged).cast(pl.UInt8).fill_null(unsaid) if judged else unsaid
+    return pl.coalesce(*judged) if judged else pl.lit(None, dtype=pl.Boolean)
 
 
 def _choose_count(

@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-from graftline.assays.tcr.clones import CloneKey, Clones, count_spectrum, tally_of
+from graftline.assays.tcr.clones import CloneKey, Clones, count_spectrum
 from graftline.assays.tcr.depth import Measure, values_at_depth
 from graftline.assays.tcr.diversity import (
     ace,
@@ -108,28 +108,29 @@ def summarize_repertoires(
         As `read_clones`; a sample in two files (read them together with `read_clones`).
     """
     paths = [path] if isinstance(path, str | Path) else list(path)
-    spectra, problems, errors = [], list[Problem](), list[Problem]()
+    spectra, tallies = [], list[pl.DataFrame]()
+    problems, errors = list[Problem](), list[Problem]()
     for one in paths:
         try:
             scanned = scan_rearrangements(one, count_column=count_column)
-            spectrum = count_spectrum(scanned, key=key, locus=locus, productive=productive)
+            spectrum, tally = count_spectrum(scanned, key=key, locus=locus, productive=productive)
             problems.extend(scanned.problems)
-            problems.extend(tally_problems(scanned, tally_of(spectrum), locus=locus))
-            spectra.append(spectrum.with_columns(pl.lit(Path(one).name).alias("file")))
+            problems.extend(tally_problems(scanned, tally, locus=locus))
+            spectra.append(spectrum)
+            tallies.append(tally.with_columns(pl.lit(Path(one).name).alias("file")))
         except InputError as wrong:
             errors.extend(wrong.problems)
     if not errors:
-        errors.extend(_shared_samples(spectra))
+        errors.extend(_shared_samples(tallies))
     if errors:
         raise InputError(errors)
-    spectrum = pl.concat(spectra)
-    kept = spectrum.filter(pl.col("status") == "kept", pl.col("count") > 0)
-    return _summary(sample_spectra(kept), tally_of(spectrum)), tuple(problems)
+    found = pl.concat(spectra).filter(pl.col("count") > 0)
+    return _summary(sample_spectra(found), pl.concat(tallies)), tuple(problems)
 
 
-def _shared_samples(spectra: Iterable[pl.DataFrame]) -> list[Problem]:
+def _shared_samples(tallies: Iterable[pl.DataFrame]) -> list[Problem]:
     files = (
-        pl.concat(s.select("sample", "file").unique() for s in spectra)
+        pl.concat(tally.select("sample", "file").unique() for tally in tallies)
         .group_by("sample")
         .agg(pl.col("file").sort())
         .filter(pl.col("file").list.len() > 1)
