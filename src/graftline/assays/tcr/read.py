@@ -21,7 +21,7 @@ from graftline.problems import InputError, Problem, Severity
 MISSING = ["NA", "NaN", "nan", "null", "NULL", "None", "N/A"]
 _TRUE = ["T", "TRUE", "True", "true", "t", "1", "yes"]
 _FALSE = ["F", "FALSE", "False", "false", "f", "0", "no"]
-_SEQUENCES = ("junction", "junction_aa")
+_SEQUENCES, _GENES = ("junction", "junction_aa"), ("v_call", "j_call")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,11 @@ def scan_rearrangements(
     columns = columns_present(table, spoken)
     first = _collected(table, scan_table(table).head(1000))
     counted, problems = _choose_count(table, first, spoken, count_column)
-    upper = _has_lower_case(first, columns)
+    upper = _any_has(first, columns, _SEQUENCES, "[a-z]")
+    scored = _any_has(first, columns, _GENES, r"\(")
     calls = tuple(meaning for meaning in columns if meaning not in _SEQUENCES)
     rows = scan_table(table, number=counted).select(
-        *(pl.col(columns[meaning]).alias(meaning) for meaning in calls),
+        *(_as_called(columns, meaning, scored=scored) for meaning in calls),
         *(_sequence(columns, meaning, upper=upper) for meaning in _SEQUENCES),
         _whole(pl.col(counted)).alias("count"),
     )
@@ -160,10 +161,20 @@ def _sequence(columns: dict[str, str], meaning: str, *, upper: bool) -> pl.Expr:
     return (text.str.to_uppercase() if upper else text).alias(meaning)
 
 
-def _has_lower_case(first: pl.DataFrame, columns: dict[str, str]) -> bool:
-    """Whether sequences come in lower case, judged from the first rows."""
-    names = {columns[meaning] for meaning in _SEQUENCES if meaning in columns}
-    return any(first[name].str.contains("[a-z]").any() for name in names)
+def _as_called(columns: dict[str, str], meaning: str, *, scored: bool) -> pl.Expr:
+    call = pl.col(columns[meaning])
+    if scored and meaning in _GENES:
+        # A score of its own in every row would leave no two calls alike.
+        call = call.str.head(call.str.find("(", literal=True).fill_null(99))
+    return call.alias(meaning)
+
+
+def _any_has(
+    first: pl.DataFrame, columns: dict[str, str], meanings: Collection[str], pattern: str
+) -> bool:
+    """Whether any of the columns shows the pattern, judged from the first rows."""
+    names = {columns[meaning] for meaning in meanings if meaning in columns}
+    return any(first[name].str.contains(pattern).any() for name in names)
 
 
 def _words(name: str, yes: list[str], no: list[str]) -> pl.Expr:
