@@ -8,6 +8,7 @@ import csv
 import math
 from collections import Counter
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -122,8 +123,57 @@ def test_chao1_without_singletons_is_the_number_seen() -> None:
     # immunarch gives NA here; pyrepseq's chao1 gives 19 for the same counts.
     estimate, low, high = chao1(spectrum_of([2, 2, 5, 9]))
     assert estimate == low == 4
-    assert high >= 4
-    assert math.isnan(chao1_classic(spectrum_of([3, 1])))
+    # scikit-bio 0.7.4: chao1_ci([2, 2, 5, 9], zscore=1.959963984540054)
+    assert high == pytest.approx(4.460406720097314, rel=1e-12)
+
+
+def test_classic_chao1_without_doubletons_or_without_singletons() -> None:
+    # immunarch and iNEXT without doubletons: S + (n-1)/n f1 (f1 - 1) / 2, here 4 + 0.9.
+    assert chao1_classic(WORKED) == pytest.approx(4.9, rel=1e-14)
+    assert chao1_classic(spectrum_of([3, 1])) == 2
+    assert chao1_classic(spectrum_of([2, 2, 5, 9])) == 4  # iNEXT; immunarch NA
+    assert math.isnan(chao1_classic(spectrum_of([])))
+
+
+# Spiders under girdled and logged hemlocks (Ellison 2010), as in the iNEXT vignette (Hsieh, Ma and
+# Chao): its DataInfo, AsyEst and iNextEst tables.
+GIRDLED = spectrum_of([46, 22, 17, 15, 15, 9, 8, 6, 6, 4, 2, 2, 2, 2, *[1] * 12])
+LOGGED = spectrum_of(
+    [88, 22, 16, 15, 13, 10, 8, 8, 7, 7, 7, 5, 4, 4, 4, 3, 3, 3, 3, 2, 2, 2, 2, *[1] * 14]
+)
+
+
+@pytest.mark.parametrize(
+    ("spiders", "printed"),
+    [
+        (GIRDLED, (168, 26, 0.9289, 43.893, 12.060, 7.840)),
+        (LOGGED, (252, 37, 0.9446, 61.403, 14.421, 6.761)),
+    ],
+)
+def test_inext_on_its_own_spiders(spiders: Spectrum, printed: tuple[float, ...]) -> None:
+    found = (
+        spiders.reads,
+        spiders.richness,
+        coverage_chao_jost(spiders),
+        chao1_classic(spiders),
+        hill_number(spiders, order=1),
+        inverse_simpson(spiders),
+    )
+    assert found[:2] == printed[:2]
+    assert found[2:] == pytest.approx(printed[2:], abs=5e-4)
+
+
+def test_inext_rarefaction_and_its_bootstrap_interval() -> None:
+    assert expected_richness(GIRDLED, depth=84) == pytest.approx(18.912, abs=5e-4)
+    # Printed 15.902 to 21.923, from 50 random draws: the width within its own error.
+    value = value_at_depth(GIRDLED, depth=84, measure="richness", seed=1, draws=400)
+    assert value.high - value.low == pytest.approx(21.923 - 15.902, rel=0.2)
+
+
+def test_a_single_singleton_without_doubletons_leaves_nothing_uncovered() -> None:
+    # The formula for f2 = 0 has the factor f1 - 1; iNEXT gives 1.
+    assert coverage_chao_jost(spectrum_of([3, 3, 1])) == 1
+    assert coverage_good(spectrum_of([3, 3, 1])) == pytest.approx(6 / 7)
 
 
 def test_one_clone_has_no_evenness_and_no_clonality() -> None:
@@ -132,6 +182,8 @@ def test_one_clone_has_no_evenness_and_no_clonality() -> None:
     assert math.isnan(clonality(one))
     assert simpson_clonality(one) == 1
     assert gini_coefficient(one) == 0
+    assert str(shannon_entropy(one)) == "0.0"  # not -0.0, which tables would show
+    assert str(expected_at_depth(one, depth=3, measure="shannon")) == "0.0"
 
 
 def test_nothing_seen_is_not_a_number() -> None:
@@ -180,6 +232,35 @@ def test_depth_of_the_repertoire_gives_the_plain_value_and_beyond_it_none() -> N
     assert curve[2] == pytest.approx(8)
 
 
+def exact_richness(clones: dict[int, int], depth: int) -> float:
+    """Hurlbert's sum in whole numbers: the chance of a miss is a product of size ratios."""
+    reads = sum(size * many for size, many in clones.items())
+    total = Fraction(0)
+    for size, many in clones.items():
+        missed = Fraction(1)
+        for j in range(size):
+            missed *= Fraction(reads - depth - j, reads - j)
+        total += many * (1 - missed)
+    return float(total)
+
+
+@pytest.mark.parametrize("depth", [100, 1000, 100_000])
+def test_a_shallow_depth_of_a_huge_repertoire_keeps_its_digits(depth: int) -> None:
+    # Nearly every clone is missed: the rest is a small difference of large numbers.
+    clones = {1: 30_000_000, 2: 5_000_000, 3: 1_000_000, 10: 1_000_000, 40: 500_000}
+    spectrum = spectrum_of(list(clones), list(clones.values()))
+    found = expected_richness(spectrum, depth=depth)
+    assert found == pytest.approx(exact_richness(clones, depth), rel=1e-8)
+
+
+def test_reads_that_all_differ_are_as_many_clones_at_any_depth() -> None:
+    all_differ = spectrum_of([1], [100_000_000])
+    for depth in (100, 1000, 50_000_000):
+        assert expected_richness(all_differ, depth=depth) == pytest.approx(depth, rel=1e-8)
+        entropy = expected_at_depth(all_differ, depth=depth, measure="shannon")
+        assert entropy == pytest.approx(math.log(depth), rel=1e-6)
+
+
 def test_bootstrap_interval_depends_on_the_seed_alone_and_covers() -> None:
     counts = spectrum_of([50, 20, 9, 9, 4, 2, 2, 1, 1, 1])
     first, again = (
@@ -208,7 +289,7 @@ def test_laws(counts: list[int]) -> None:
     spectrum = spectrum_of(counts)
     orders = [hill_number(spectrum, order=q) for q in (0, 0.5, 1, 2, 8, math.inf)]
     assert all(a >= b - 1e-9 for a, b in pairwise(orders))
-    assert -1e-12 <= clonality(spectrum) <= 1
+    assert 0 <= clonality(spectrum) <= 1
     assert 0 <= gini_coefficient(spectrum) < 1
     low, high = chao1(spectrum)[1:]
     assert len(counts) - 1e-9 <= low <= chao1(spectrum).estimate + 1e-9 <= high + 2e-9

@@ -16,6 +16,7 @@ from graftline.assays.tcr.diversity import Interval, coverage_chao_jost
 from graftline.assays.tcr.spectrum import Floats, Spectrum, spectrum_of
 
 _LARGE_GROUP = 64
+_SERIES = 64.0
 Measure = Literal["richness", "shannon", "hill_1", "inverse_simpson", "clonality"]
 
 
@@ -27,10 +28,14 @@ def expected_richness(spectrum: Spectrum, *, depth: float) -> float:
     n = spectrum.reads
     if depth > n:
         return math.nan
-    left = n - spectrum.size
-    possible = left >= depth
-    log_missed = _log_choose(left[possible], depth) - _log_choose(np.array([n]), depth)
-    return spectrum.richness - float((spectrum.clones[possible] * np.exp(log_missed)).sum())
+    # The chance of a miss is symmetric in the two: the fewer factors, the more digits.
+    fewer, more = np.minimum(spectrum.size, depth), np.maximum(spectrum.size, depth)
+    possible = n - more >= fewer
+    fewer, more = fewer[possible], more[possible]
+    log_missed = _log_falling(n - more, fewer) - _log_falling(n, fewer)
+    certain = spectrum.clones[~possible].sum()
+    # Not 1 - exp: a clone that is nearly always missed counts with all its digits.
+    return float(certain - (spectrum.clones[possible] * np.expm1(log_missed)).sum())
 
 
 def expected_entropy(spectrum: Spectrum, *, depth: float) -> float:
@@ -41,17 +46,15 @@ def expected_entropy(spectrum: Spectrum, *, depth: float) -> float:
     drawn, group = _supports(spectrum.size, n, depth)
     size = spectrum.size[group]
     chosen = np.arange(drawn.max() + 1)
-    possible = gammaln(chosen + 1) + gammaln(depth - chosen + 1)
+    orders = gammaln(depth + 1) - gammaln(chosen + 1) - gammaln(depth - chosen + 1)
     log_chance = (
-        (gammaln(spectrum.size + 1) + gammaln(n - spectrum.size + 1))[group]
-        - possible[drawn.astype(np.int64)]
-        - gammaln(size - drawn + 1)
-        - gammaln(n - size - depth + drawn + 1)
-        - _log_choose(np.array([n]), depth)
+        orders[drawn.astype(np.int64)]
+        + _log_falling(size, drawn)
+        + _log_falling(n - size, depth - drawn)
+        - _log_falling(n, depth)
     )
-    share = drawn / depth
-    terms = spectrum.clones[group] * np.exp(log_chance) * share * np.log(share)
-    return float(-terms.sum())
+    terms = spectrum.clones[group] * np.exp(log_chance) * drawn / depth * np.log(depth / drawn)
+    return float(terms.sum())
 
 
 def _supports(sizes: Floats, n: float, depth: float) -> tuple[Floats, NDArray[np.int64]]:
@@ -70,9 +73,24 @@ def _supports(sizes: Floats, n: float, depth: float) -> tuple[Floats, NDArray[np
     return drawn, group
 
 
-def _log_choose(n: Floats, k: float | Floats) -> Floats:
-    chosen: Floats = gammaln(n + 1) - gammaln(np.asarray(k) + 1) - gammaln(n - k + 1)
-    return chosen
+def _log_falling(n: Floats | float, k: Floats | float) -> Floats:
+    """Logarithm of n (n - 1) ... (n - k + 1), no digits lost to the factorial of a large n."""
+    top = np.asarray(n, dtype=np.float64) + 1
+    bottom: Floats = top - k
+    main = k * np.log(top) - (bottom - 0.5) * np.log1p(-k / top) - k
+    log_falling: Floats = main + _stirling_rest(top) - _stirling_rest(bottom)
+    return log_falling
+
+
+def _stirling_rest(x: Floats) -> Floats:
+    """Logarithm of the gamma function less Stirling's formula, for x of 1 or more."""
+    large = np.maximum(x, _SERIES)
+    series: Floats = (1 - (1 - 2 / (7 * large**2)) / (30 * large**2)) / (12 * large)
+    if x.min(initial=_SERIES) >= _SERIES:
+        return series
+    small = np.minimum(x, _SERIES)
+    exact = gammaln(small) - (small - 0.5) * np.log(small) + small - 0.5 * math.log(2 * math.pi)
+    return np.where(x < _SERIES, exact, series)
 
 
 def expected_inverse_simpson(spectrum: Spectrum, *, depth: float) -> float:

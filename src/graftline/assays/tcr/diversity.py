@@ -27,14 +27,15 @@ def shannon_entropy(spectrum: Spectrum) -> float:
     if reads == 0:
         return math.nan
     p = spectrum.size / reads
-    return float(-(spectrum.clones * p * np.log(p)).sum())
+    return float((spectrum.clones * p * np.log(reads / spectrum.size)).sum())
 
 
 def pielou_evenness(spectrum: Spectrum) -> float:
     """H / ln S; NaN for fewer than two clones (Pielou 1966)."""
     if spectrum.richness < 2:
         return math.nan
-    return shannon_entropy(spectrum) / math.log(spectrum.richness)
+    # Equal counts come out a rounding error above 1.
+    return min(shannon_entropy(spectrum) / math.log(spectrum.richness), 1.0)
 
 
 def clonality(spectrum: Spectrum) -> float:
@@ -181,14 +182,16 @@ def _chao1_variance(once: float, twice: float, estimate: float) -> float:
 
 
 def chao1_classic(spectrum: Spectrum) -> float:
-    """S + (n-1)/n f1^2 / (2 f2), the form immunarch prints; NaN without doubletons.
+    """S + (n-1)/n f1^2 / (2 f2), without doubletons S + (n-1)/n f1 (f1-1) / 2: immunarch, iNEXT.
 
-    For comparison with other tools; `chao1` is the estimate to report.
+    For comparison with other tools; `chao1` is the estimate to report. Without singletons it is S,
+    as in iNEXT; immunarch gives NA if there are doubletons.
     """
     once, twice, reads = spectrum.clones_with(1), spectrum.clones_with(2), spectrum.reads
-    if twice == 0:
+    if reads == 0:
         return math.nan
-    return spectrum.richness + (reads - 1) / reads * once**2 / (2 * twice)
+    missed = once**2 / (2 * twice) if twice > 0 else once * (once - 1) / 2
+    return spectrum.richness + (reads - 1) / reads * missed
 
 
 def ace(spectrum: Spectrum, *, rare: int = 10) -> float:
@@ -219,7 +222,10 @@ def coverage_good(spectrum: Spectrum) -> float:
 
 
 def coverage_chao_jost(spectrum: Spectrum) -> float:
-    """Sample coverage with the doubleton correction (Chao and Jost 2012, iNEXT)."""
+    """Sample coverage with the doubleton correction (Chao and Jost 2012, iNEXT).
+
+    1 for a single singleton without doubletons, as without singletons.
+    """
     n, once, twice = spectrum.reads, spectrum.clones_with(1), spectrum.clones_with(2)
     if n == 0:
         return math.nan
@@ -227,6 +233,4 @@ def coverage_chao_jost(spectrum: Spectrum) -> float:
         return 1.0
     if twice > 0:
         return 1 - once / n * (n - 1) * once / ((n - 1) * once + 2 * twice)
-    if once == 1:
-        return 1 - 1 / n
     return 1 - once / n * (n - 1) * (once - 1) / ((n - 1) * (once - 1) + 2)
