@@ -73,6 +73,114 @@ def test_theophylline_as_pknca_prints_it() -> None:
     assert geometric(whole["auc_infinity"]) == pytest.approx((115, 28.4), abs=0.5)
 
 
+def test_theophylline_s_terminal_points_are_those_of_pknca() -> None:
+    # published: PKNCA tests/testthat/test-half.life.R, get_halflife_points of the same data
+    points = [3, 4, 3, 3, 4, 7, 4, 6, 3, 3, 3, 3]
+    rows = nca(theophylline(), **EVERYTHING).sort(pl.col("patient").cast(pl.Int64))
+    assert rows["half_life_points"].to_list() == points
+    assert rows["half_life_to"].to_list() == rows["tlast"].to_list()
+
+
+LOG2 = float(np.log(2))
+
+
+@pytest.mark.parametrize(
+    ("trapezoid", "blq", "last", "beyond"),
+    [
+        ("linear", "zero", 1 + 1 + 0.5 + 1.5 + 1.5, 0.5),
+        ("linear_up_log_down", "zero", 1 + 1 + 0.5 + 1.5 + 1 / LOG2, 0.5),
+        ("linear", "pknca", 1 + 3 + 1.5 + 1.5, 0.5),
+        ("linear_up_log_down", "pknca", 1 + 2 / LOG2 + 1.5 + 1 / LOG2, 0.5),
+    ],
+)
+def test_areas_of_pknca_s_own_tests(trapezoid, blq, last, beyond) -> None:
+    # published: PKNCA tests/testthat/test-auc.R, BLQ in the middle and at the end
+    frame = profile(range(8), [0, 2, 0, 1, 2, 1, 0, 0])
+    options = {"trapezoid": trapezoid, "blq": blq}
+    found = area_to_infinity(frame, nca(frame, **options), **options).row(0, named=True)
+    assert found["auc_last"] == pytest.approx(last, rel=1e-14)
+    assert found["auc_all"] == pytest.approx(last + beyond, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("trapezoid", "tail"), [("linear", 0.75), ("linear_up_log_down", 0.5 / LOG2)]
+)
+def test_an_area_that_ends_between_the_last_value_and_zero(trapezoid, tail) -> None:
+    # published: PKNCA tests/testthat/test-auc.R, AUCall of 0 to 6; the last sample is at 7
+    until_5 = {"linear": 1 + 3 + 1.5 + 1.5, "linear_up_log_down": 1 + 2 / LOG2 + 1.5 + 1 / LOG2}
+    row = one(
+        [0, 1, 2, 3, 4, 5, 7],
+        [0, 2, 0, 1, 2, 1, 0],
+        trapezoid=trapezoid,
+        auc_until=6,
+        auc_complete_from=0,
+        minimum_samples=0,
+    )
+    assert row["auc"] == pytest.approx(until_5[trapezoid] + tail, rel=1e-14)
+
+
+def test_linear_then_logarithmic_as_pknca_chooses() -> None:
+    # published: PKNCA tests/testthat/test-auc_integrate.R, lin-log: between the 13 values
+    # zero, six linear (one of them zero), then log from 2 to 1 and from 1 to 1.5, zeros after
+    values = [0, 0, 1, 1.5, 1, 2.5, 0, 0, 2, 1, 1.5, 0, 0]
+    frame = profile(range(13), values)
+    options = {"trapezoid": "linear_log", "blq": "zero"}
+    by_hand = 0 + 0.5 + 1.25 + 1.25 + 1.75 + 1.25 + 0 + 1 + 1 / LOG2 + 0.5 / np.log(1.5)
+    found = area_to_infinity(frame, nca(frame, **options), **options).row(0, named=True)
+    assert found["auc_last"] == pytest.approx(by_hand, rel=1e-14)
+    assert found["auc_all"] == pytest.approx(by_hand + 0.75, rel=1e-14)
+
+
+def test_linear_then_logarithmic_knows_the_peak_of_the_area_itself() -> None:
+    # by hand: 0 to 28 rises to its end, where the line 8 -> 24 stands at 16: linear throughout
+    row = one([0, 14, 21, 35], [0, 10, 8, 24], trapezoid="linear_log", minimum_samples=0)
+    assert row["auc"] == pytest.approx(70 + 63 + (8 + 16) / 2 * 7)
+    # and equal values after the peak, where PKNCA divides 0 by 0, are a rectangle
+    flat = one([0, 7, 14, 28], [0, 8, 4, 4], trapezoid="linear_log", minimum_samples=0)
+    assert flat["auc"] == pytest.approx(28 + 7 * 4 / LOG2 + 56)
+
+
+def test_the_half_life_of_pknca_s_own_tests() -> None:
+    # published: PKNCA tests/testthat/test-half.life.R: 1.000577 without the peak
+    row = one([0, 1, 2, 3], [1, 0.5, 0.25, 0.1251], **EVERYTHING)
+    assert row["half_life"] == pytest.approx(1.000577, abs=1e-6)
+    assert row["lambda_z"] == pytest.approx(LOG2 / row["half_life"], rel=1e-14)
+    assert (row["half_life_from"], row["half_life_to"], row["half_life_points"]) == (1, 3, 3)
+    # adjusted r2 of three points
+    assert 1 - row["half_life_adjusted_r2"] == pytest.approx(
+        2 * (1 - row["half_life_r2"]), rel=1e-6
+    )
+
+
+def test_without_a_sample_at_infusion() -> None:
+    # published: PKNCA tests/testthat/test-auc.R: a range that starts before the first measurement
+    # has no area; its imputation start_conc0 is our default
+    frame = profile([7, 10, 14, 21, 28], [2, 8, 4, 2, 1])
+    strict = {"start": "sample"}
+    row = nca(frame, **strict).row(0, named=True)
+    assert (row["auc"], row["reason_auc"]) == (None, "no_sample_at_infusion")
+    assert (row["cmax"], row["reason_cmax"]) == (8, None)
+    beyond = area_to_infinity(frame, nca(frame, **strict), **strict).row(0)[1:]
+    assert beyond == (None,) * 6
+    sampled = profile([0, 7, 10, 14, 21, 28], [0, 2, 8, 4, 2, 1])
+    assert nca(sampled, **strict)["auc"][0] == nca(frame)["auc"][0] is not None
+
+
+def test_one_sample_encloses_nothing() -> None:
+    # published: PKNCA tests/testthat/test-auc.R, issue 176: one concentration has no area; with a
+    # value below quantification behind it AUClast is 0
+    for times, values, area in (([0], [1], None), ([0, 7], [1, 0], 0.0)):
+        frame = profile(times, values)
+        assert area_to_infinity(frame, nca(frame))["auc_last"].to_list() == [area]
+
+
+def test_below_quantification_dropped_ends_at_the_last_value() -> None:
+    # PKNCA's conc.blq = "drop": no triangle down to day 28
+    row = one([0, 7, 14, 21, 28], [0, 8, 0, 4, 0], blq="drop", minimum_samples=0)
+    assert (row["auc_to"], row["tlast"]) == (21, 21)
+    assert row["auc"] == pytest.approx(28 + 14 * 4 / LOG2)
+
+
 def test_to_infinity_by_hand() -> None:
     # 100 exp(-0.1 t): area to 20 is 1000 (1 - e^-2), beyond it 1000 e^-2, 13.5 % of all
     days = [0.0, 5, 10, 15, 20]
@@ -96,12 +204,16 @@ def test_the_linear_rule_is_numpy_s_trapezoid() -> None:
         assert area == pytest.approx(np.trapezoid(np.interp(grid, t, c), grid), rel=1e-12)
 
 
-def one(days, values, **options):
-    frame = pl.DataFrame(
-        {"patient": ["P"] * len(days), "day": days, "value": values},
+def profile(days, values) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"patient": ["P"] * len(days), "day": list(days), "value": values},
         schema={"patient": pl.String, "day": pl.Float64, "value": pl.Float64},
+        strict=False,
     )
-    return nca(frame, **options).row(0, named=True)
+
+
+def one(days, values, **options):
+    return nca(profile(days, values), **options).row(0, named=True)
 
 
 def test_where_the_last_points_rise_there_is_no_half_life() -> None:

@@ -3,7 +3,7 @@
 import polars as pl
 
 from graftline.assess.answers import answer_everybody, join_flags
-from graftline.assess.nca import BLQ_RULES, BlqRule, Trapezoid, nca
+from graftline.assess.nca import BLQ_RULES, BlqRule, StartRule, Trapezoid, nca
 from graftline.assess.population import infused_patients
 from graftline.assess.results import Assessed, as_results, combine_results
 from graftline.assess.sorted_rows import is_first_row
@@ -172,6 +172,7 @@ def car_t_nca(
     *,
     blq: BlqRule = "pknca",
     trapezoid: Trapezoid = "linear_up_log_down",
+    start: StartRule = "zero",
     auc_until: float = 28,
     minimum_samples: int = 3,
     half_life_r2: float = 0.8,
@@ -182,7 +183,7 @@ def car_t_nca(
     ----------
     labs : DataFrame, the ``labs`` table; days from CAR-T infusion
     hsct : DataFrame [patient, hsct_day]
-    blq, trapezoid, auc_until, minimum_samples, half_life_r2
+    blq, trapezoid, start, auc_until, minimum_samples, half_life_r2
         As in ``nca``.
 
     Returns
@@ -200,6 +201,7 @@ def car_t_nca(
         lloq="lloq",
         blq=blq,
         trapezoid=trapezoid,
+        start=start,
         auc_until=auc_until,
         minimum_samples=minimum_samples,
         half_life_r2=half_life_r2,

@@ -1,19 +1,25 @@
 """CAR-T kinetics of a trial folder, or of one table of laboratory values, choices named."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
-from graftline.assess.kinetics import car_t_nca, car_t_profiles
-from graftline.assess.nca import BlqRule, Trapezoid, area_to_infinity, summarise_parameters
+from graftline.assess.kinetics import ASSAYS, car_t_nca, car_t_profiles
+from graftline.assess.nca import (
+    BlqRule,
+    StartRule,
+    Trapezoid,
+    area_to_infinity,
+    summarise_parameters,
+)
 from graftline.problems import InputError, Problem, Severity, stops_results
 from graftline.protocol import shipped_protocol
 from graftline.schema import table
 from graftline.trial import Trial, hsct_days, trial_from_tables
 from graftline.trial.cast import cast_table
 from graftline.trial.dates import index_dates, resolve_days
-from graftline.trial.files import read_table_file
+from graftline.trial.files import RawTable, read_table_file
 from graftline.trial.read import read_trial
 
 PARAMETERS = ("cmax", "tmax", "auc", "tlast", "half_life", "auc_infinity")
@@ -23,13 +29,18 @@ _LONE_PROTOCOL = "all-in-one-2024"
 
 @dataclass(frozen=True, slots=True)
 class KineticsOptions:
-    """Choices of the analysis; None for the rule below quantification takes the protocol's."""
+    """Choices of the analysis; None for the rule below quantification takes the protocol's.
+
+    ``decimal`` is the decimal mark of a lone table; a trial folder's protocol names its own.
+    """
 
     blq: BlqRule | None = None
     trapezoid: Trapezoid = "linear_up_log_down"
     auc_until: float = 28
     minimum_samples: int = 3
     half_life_r2: float = 0.8
+    start: StartRule = "zero"
+    decimal: str = "."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,8 @@ def kinetics_study(source: Path, *, options: KineticsOptions | None = None) -> K
     Parameters
     ----------
     source : Path
-        A trial folder (HSPC is then marked), or a CSV or Parquet with the columns of ``labs``.
+        A trial folder (HSPC is then marked), or a CSV, Parquet or Excel file with the columns of
+        ``labs``.
 
     Raises
     ------
@@ -63,7 +75,7 @@ def kinetics_study(source: Path, *, options: KineticsOptions | None = None) -> K
         Faults of the files; no row of CAR-T.
     """
     options = options or KineticsOptions()
-    trial = read_trial(source) if source.is_dir() else _lone_table(source)
+    trial = read_trial(source) if source.is_dir() else _lone_table(source, options.decimal)
     labs = trial["labs"]
     if labs.filter(pl.col("analyte").is_in(list(_ANALYTES))).is_empty():
         name = "labs.csv" if source.is_dir() else source.name
@@ -75,6 +87,7 @@ def kinetics_study(source: Path, *, options: KineticsOptions | None = None) -> K
         hsct_days(trial),
         blq=blq,
         trapezoid=options.trapezoid,
+        start=options.start,
         auc_until=options.auc_until,
         minimum_samples=options.minimum_samples,
         half_life_r2=options.half_life_r2,
@@ -89,6 +102,7 @@ def kinetics_study(source: Path, *, options: KineticsOptions | None = None) -> K
         lloq="lloq",
         blq=blq,
         trapezoid=options.trapezoid,
+        start=options.start,
     )
     rows = parameters.join(beyond, on=keys, how="left", validate="1:1").sort(
         pl.col("assay") != "car_t_qpcr", "patient"
@@ -104,12 +118,13 @@ def kinetics_study(source: Path, *, options: KineticsOptions | None = None) -> K
     )
 
 
-def _lone_table(path: Path) -> Trial:
+def _lone_table(path: Path, decimal: str) -> Trial:
     raw, problems = read_table_file(path, "labs")
     labs = table("labs").empty()
     protocol = shipped_protocol(_LONE_PROTOCOL)
     if raw:
-        frame, found = cast_table(raw[0])
+        frame, found = cast_table(raw[0], decimal=decimal)
+        found = [*map(_decimal_named, found), *_without_unit(raw[0], frame["analyte"])]
         index = index_dates(table("infusions").empty(), protocol.index_infusion)
         labs, findings = resolve_days(frame, raw[0], index)
         problems += [*found, *findings.problems]
@@ -118,6 +133,31 @@ def _lone_table(path: Path) -> Trial:
     patients = labs.select("patient").drop_nulls().unique().sort("patient")
     people = patients.with_columns(status=pl.lit("infused"))
     return trial_from_tables(protocol, {"labs": labs, "patients": people}, problems=tuple(problems))
+
+
+def _decimal_named(problem: Problem) -> Problem:
+    """Say where the decimal mark of a table without a protocol is declared."""
+    elsewhere = 'declare decimal = "," in [trial] of protocol.toml'
+    return replace(problem, remedy=problem.remedy.replace(elsewhere, "give --decimal ,"))
+
+
+def _without_unit(raw: RawTable, analytes: pl.Series) -> list[Problem]:
+    """Values whose unit is not written: the analyte's own is taken, and said."""
+    unit = pl.col("unit").cast(pl.String) if "unit" in raw.frame.columns else pl.lit("")
+    written = raw.frame.select(bare=unit.str.strip_chars().fill_null("") == "")
+    bare = analytes.filter(written["bare"])
+    problems = []
+    for analyte, own in ASSAYS.items():
+        count = int((bare == analyte).sum())
+        if count:
+            expected = f"the unit of every {analyte} value"
+            remedy = f"read as {own}; write the unit, as values are never converted by guess"
+            problems.append(
+                Problem(
+                    raw.source.name, expected, remedy, Severity.WARNING, column="unit", count=count
+                )
+            )
+    return problems
 
 
 def _repeated(profiles: pl.DataFrame, source: Path) -> list[Problem]:

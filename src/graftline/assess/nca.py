@@ -14,161 +14,36 @@ import polars as pl
 from graftline.assess.areas import CONCENTRATION as _C
 from graftline.assess.areas import TIME as _T
 from graftline.assess.areas import TRAPEZOIDS, Trapezoid, area_under_curve
+from graftline.assess.profiles import (
+    BLQ_RULES,
+    LLOQ,
+    BlqRule,
+    detectable_at,
+    read_profiles,
+    replace_below_quantification,
+)
 from graftline.assess.sorted_rows import is_first_row
 from graftline.assess.terminal_phase import terminal_phase
-from graftline.problems import InputError, Problem
 
 __all__ = [
     "BLQ_RULES",
+    "START_RULES",
     "TRAPEZOIDS",
     "BlqRule",
+    "StartRule",
     "Trapezoid",
     "area_to_infinity",
     "nca",
     "summarise_parameters",
 ]
 
-BlqRule = Literal["pknca", "lloq_half_after_last"]
-BLQ_RULES: dict[BlqRule, str] = {
-    "pknca": (
-        "below quantification: before the first quantifiable value 0, between dropped, after the "
-        "last 0 (PKNCA default)"
-    ),
-    "lloq_half_after_last": (
-        "below quantification: before the first quantifiable value 0, between dropped, the first "
-        "after the last half the lower limit of quantification, later ones 0"
-    ),
+StartRule = Literal["zero", "sample"]
+START_RULES: dict[StartRule, str] = {
+    "zero": "an infusion without a sample starts at 0",
+    "sample": "without a sample at infusion there is no area (PKNCA)",
 }
 DAYS_PER_MONTH = 30.4375
-_LLOQ, _PROFILE = "_lloq", "_profile"
-
-
-def read_profiles(
-    profiles: pl.DataFrame,
-    *,
-    by: Sequence[str],
-    time: str,
-    concentration: str,
-    below: str | None,
-    lloq: str | None,
-) -> pl.DataFrame:
-    """Samples with what was quantified and what was not.
-
-    A sample is below quantification where the column ``below`` says so, where its value is less
-    than ``lloq``, or where it is 0. Rows without time or concentration are missing, not 0.
-
-    Returns
-    -------
-    DataFrame [*by, _time, _concentration, _lloq, quantified], sorted
-
-    Raises
-    ------
-    InputError
-        A concentration is negative or a time is not finite; every such row is listed.
-    """
-    reported = pl.lit(value=False) if below is None else pl.col(below).fill_null(value=False)
-    limit = pl.lit(None, dtype=pl.Float64) if lloq is None else pl.col(lloq).cast(pl.Float64)
-    value = pl.col(concentration).cast(pl.Float64)
-    rows = profiles.select(
-        *by,
-        pl.col(time).cast(pl.Float64).alias(_T),
-        value.fill_nan(None).alias(_C),
-        limit.fill_nan(None).alias(_LLOQ),
-        reported=reported,
-    )
-    _refuse_impossible(rows, time=time, concentration=concentration)
-    below_limit = pl.col("reported") | (pl.col(_C) < pl.col(_LLOQ)) | (pl.col(_C) <= 0)
-    return (
-        rows.drop_nulls([_T, _C])
-        .with_columns(
-            quantified=~below_limit.fill_null(value=False),
-        )
-        .with_columns(
-            pl.coalesce(
-                _LLOQ, pl.when(pl.col("reported") & (pl.col(_C) > 0)).then(pl.col(_C))
-            ).alias(_LLOQ)
-        )
-        .drop("reported")
-        .sort(*by, _T, _C)
-    )
-
-
-def _refuse_impossible(rows: pl.DataFrame, *, time: str, concentration: str) -> None:
-    faulty = rows.with_row_index("at").filter(
-        (pl.col(_C) < 0) | pl.col(_C).is_infinite() | ~pl.col(_T).is_finite()
-    )
-    problems = [
-        Problem(
-            "profiles",
-            "a finite time and a concentration of 0 or more",
-            "mark a value below quantification in its own column; leave a missing value empty",
-            row=at + 2,
-            column=concentration if c is None or not 0 <= c < np.inf else time,
-            found=f"{time} {t}, {concentration} {c}",
-        )
-        for at, t, c in faulty.select("at", _T, _C).iter_rows()
-    ]
-    if problems:
-        raise InputError(problems)
-
-
-def replace_below_quantification(
-    samples: pl.DataFrame, *, by: Sequence[str], rule: BlqRule = "pknca"
-) -> pl.DataFrame:
-    """Give samples below quantification the value a rule says, or drop them.
-
-    Parameters
-    ----------
-    samples : DataFrame as from ``read_profiles``
-    rule : {"pknca", "lloq_half_after_last"}
-        See ``BLQ_RULES``.
-
-    Returns
-    -------
-    DataFrame [*by, _time, _concentration, quantified], sorted
-    """
-    bounds = (
-        samples.filter("quantified")
-        .group_by(by)
-        .agg(_first=pl.col(_T).min(), _last=pl.col(_T).max())
-    )
-    before = (pl.col(_T) < pl.col("_first")).fill_null(value=True)
-    after = (pl.col(_T) > pl.col("_last")).fill_null(value=False)
-    first_after = after & (is_first_row(*by) | ~after.shift(1))
-    half = pl.lit(rule == "lloq_half_after_last") & first_after
-    replaced = (
-        pl.when("quantified")
-        .then(_C)
-        .when(half)
-        .then(pl.coalesce(pl.col(_LLOQ) / 2, 0.0))
-        .when(before | after)
-        .then(0.0)
-    )
-    return (
-        samples.join(bounds, on=list(by), how="left", validate="m:1")
-        .sort(*by, _T, _C)
-        .with_columns(replaced.alias(_C))
-        .drop_nulls(_C)
-        .select(*by, _T, _C, "quantified")
-    )
-
-
-def detectable_at(
-    samples: pl.DataFrame, *, by: Sequence[str], day: float, within_days: float
-) -> pl.DataFrame:
-    """Whether the sample nearest to a day was quantifiable; of two equally near the earlier.
-
-    Returns
-    -------
-    DataFrame [*by, detectable]; profiles with a sample in the window
-    """
-    return (
-        samples.with_columns(apart=(pl.col(_T) - day).abs())
-        .filter(pl.col("apart") <= within_days)
-        .sort([*by, "apart", _T, "quantified"], descending=[False] * (len(by) + 2) + [True])
-        .filter(is_first_row(*by))
-        .select(*by, detectable="quantified")
-    )
+_PROFILE = "_profile"
 
 
 def nca(
@@ -181,6 +56,7 @@ def nca(
     lloq: str | None = None,
     blq: BlqRule = "pknca",
     trapezoid: Trapezoid = "linear_up_log_down",
+    start: StartRule = "zero",
     auc_until: float = 28,
     auc_complete_from: float = 21,
     peak_window: tuple[float, float] = (0, 28),
@@ -206,14 +82,15 @@ def nca(
         Boolean column "below quantification" (``concentration`` then holds the limit or anything),
         and column with the lower limit of quantification. A value of 0, or less than ``lloq``, is
         below quantification.
-    blq : {"pknca", "lloq_half_after_last"}
-        What such values count as; see ``BLQ_RULES``.
-    trapezoid : {"linear_up_log_down", "linear"}
-        See ``TRAPEZOIDS``.
+    blq : key of ``BLQ_RULES``
+        What such values count as in the area; a half-life never uses them.
+    trapezoid : key of ``TRAPEZOIDS``
+    start : key of ``START_RULES``
     auc_until : float
         End of the area. The concentration there is interpolated; nothing is extrapolated.
     auc_complete_from : float
-        With a last sample before this time the area ends at the last quantifiable value.
+        With a last sample before this time, or where values below quantification are dropped, the
+        area ends at the last quantifiable value.
     peak_window, sampling_window, minimum_samples
         Peak looked for in ``peak_window``; it and the area need ``minimum_samples`` samples in
         ``sampling_window`` (both ends included).
@@ -225,9 +102,9 @@ def nca(
     Returns
     -------
     DataFrame [*by, samples, quantifiable, first_sample, last_sample, peak_samples, cmax, tmax, auc,
-    auc_to, zero_at_start, tlast, clast, half_life, half_life_points, half_life_from,
-    half_life_adjusted_r2, half_life_span, clast_predicted, detectable_last, detectable_month_*,
-    lloq, blq_rule, reason_cmax, reason_auc, reason_half_life]
+    auc_to, zero_at_start, tlast, clast, half_life, lambda_z, half_life_points, half_life_from,
+    half_life_to, half_life_r2, half_life_adjusted_r2, half_life_span, clast_predicted,
+    detectable_last, detectable_month_*, lloq, blq_rule, reason_cmax, reason_auc, reason_half_life]
         One row per profile with a sample, sorted. The earliest of equal peaks counts; a profile
         never above the limit has no peak. ``half_life_span``: time fitted in half-lives.
 
@@ -249,7 +126,8 @@ def nca(
     names = numbered.select(_PROFILE, *by).filter(is_first_row(_PROFILE))
     samples, keys = numbered.drop(by), [_PROFILE]
     rows = _describe(samples, keys, peak_window=peak_window, sampling_window=sampling_window)
-    rows = rows.with_columns(auc_to=_end_of_area(auc_until, auc_complete_from))
+    complete_from = np.inf if blq == "drop" else auc_complete_from
+    rows = rows.with_columns(auc_to=_end_of_area(auc_until, complete_from))
     parts = [
         _peak(samples, keys, peak_window),
         area_under_curve(
@@ -267,7 +145,7 @@ def nca(
         *_months(samples, keys, detectable_months, detectable_within_days),
     ]
     joined = reduce(_beside, parts, names.join(rows, on=keys, how="left", validate="1:1"))
-    return _with_reasons(joined, minimum_samples, blq).sort(*by).drop(_PROFILE)
+    return _with_reasons(joined, minimum_samples, blq, start).sort(*by).drop(_PROFILE)
 
 
 def area_to_infinity(
@@ -281,8 +159,9 @@ def area_to_infinity(
     lloq: str | None = None,
     blq: BlqRule = "pknca",
     trapezoid: Trapezoid = "linear_up_log_down",
+    start: StartRule = "zero",
 ) -> pl.DataFrame:
-    """Area to the last quantifiable value, and what a half-life adds beyond it.
+    """Area to the last quantifiable value, to the last sample, and what a half-life adds.
 
     Parameters
     ----------
@@ -291,33 +170,46 @@ def area_to_infinity(
 
     Returns
     -------
-    DataFrame [*by, auc_last, auc_infinity, auc_infinity_predicted, extrapolated_percent]
-        ``auc_infinity`` adds the last quantifiable value times half-life over ln 2,
-        ``..._predicted`` the value that the half-life's line has there; null without a half-life.
-        ``extrapolated_percent`` of ``auc_infinity``.
+    DataFrame [*by, auc_last, auc_all, auc_infinity, auc_infinity_predicted, extrapolated_percent,
+    extrapolated_percent_predicted]
+        ``auc_last`` ends at the last quantifiable value, ``auc_all`` adds what lies between it and
+        the samples below quantification that follow. ``auc_infinity`` is ``auc_last`` and the last
+        quantifiable value times half-life over ln 2; ``..._predicted`` takes the value that the
+        half-life's line has there. ``extrapolated_percent`` of the area to infinity. Null without a
+        half-life, for a lone sample at time 0, and where ``start`` asks for a sample that is not
+        there.
     """
     read = read_profiles(
         profiles, by=by, time=time, concentration=concentration, below=below, lloq=lloq
     ).filter(pl.col(_T) >= 0)
+    clean = replace_below_quantification(read, by=by, rule=blq)
     known = rows.select(
-        *by, "clast", "clast_predicted", "half_life", auc_to=pl.col("tlast").cast(pl.Float64)
-    ).drop_nulls("auc_to")
-    area = area_under_curve(
-        replace_below_quantification(read, by=by, rule=blq), known, by=by, method=trapezoid
-    ).select(*by, auc_last="auc")
+        *(*by, "last_sample", "tlast", "clast", "clast_predicted", "half_life")
+    ).drop_nulls("tlast")
+    points = clean.group_by(by).agg(points=pl.len())
+    joined = known.join(points, on=list(by), how="left", validate="1:1")
+    for name, end in (("auc_last", "tlast"), ("auc_all", "last_sample")):
+        ends = known.select(*by, auc_to=pl.col(end).cast(pl.Float64))
+        area = area_under_curve(clean, ends, by=by, method=trapezoid)
+        given = pl.lit(start == "zero") | ~pl.col("zero_at_start")
+        # a first sample that is also the last quantifiable one encloses nothing
+        nothing = pl.when(pl.col("zero_at_start").is_null() & (pl.col("points") > 1)).then(0.0)
+        joined = joined.join(area, on=list(by), how="left", validate="1:1").with_columns(
+            pl.coalesce(pl.when(given).then("auc"), nothing).alias(name)
+        )
+        joined = joined.drop("auc", "zero_at_start")
     per_unit = pl.col("half_life") / np.log(2)
+    whole, predicted = pl.col("auc_infinity"), pl.col("auc_infinity_predicted")
     return (
-        known.join(area, on=list(by), how="left", validate="1:1")
-        # a first sample that is also the last one encloses nothing
-        .with_columns(pl.col("auc_last").fill_null(0.0))
-        .with_columns(
+        joined.with_columns(
             auc_infinity=pl.col("auc_last") + pl.col("clast") * per_unit,
             auc_infinity_predicted=pl.col("auc_last") + pl.col("clast_predicted") * per_unit,
         )
         .select(
             *by,
-            *("auc_last", "auc_infinity", "auc_infinity_predicted"),
-            extrapolated_percent=100 * (1 - pl.col("auc_last") / pl.col("auc_infinity")),
+            *("auc_last", "auc_all", "auc_infinity", "auc_infinity_predicted"),
+            extrapolated_percent=100 * (1 - pl.col("auc_last") / whole),
+            extrapolated_percent_predicted=100 * (1 - pl.col("auc_last") / predicted),
         )
         .sort(*by)
     )
@@ -368,7 +260,7 @@ def _describe(
         tlast=quantified.max(),
         clast=at_tlast.max(),
         detectable_last=at_last.any(),
-        lloq=pl.col(_LLOQ).max(),
+        lloq=pl.col(LLOQ).max(),
     )
 
 
@@ -381,7 +273,9 @@ def _peak(samples: pl.DataFrame, keys: list[str], peak_window: tuple[float, floa
     )
 
 
-def _with_reasons(rows: pl.DataFrame, minimum_samples: int, blq: BlqRule) -> pl.DataFrame:
+def _with_reasons(
+    rows: pl.DataFrame, minimum_samples: int, blq: BlqRule, start: StartRule
+) -> pl.DataFrame:
     never = pl.col("quantifiable") == 0
     few = pl.col("peak_samples") < minimum_samples
     reason = (
@@ -390,7 +284,12 @@ def _with_reasons(rows: pl.DataFrame, minimum_samples: int, blq: BlqRule) -> pl.
     peak = pl.coalesce(
         reason, pl.when(pl.col("cmax").is_null()).then(pl.lit("not_quantified_in_window"))
     )
-    area = pl.coalesce(reason, pl.when(pl.col("auc").is_null()).then(pl.lit("no_area")))
+    lacking = pl.when(pl.lit(start == "sample") & pl.col("zero_at_start"))
+    area = pl.coalesce(
+        reason,
+        lacking.then(pl.lit("no_sample_at_infusion")),
+        pl.when(pl.col("auc").is_null()).then(pl.lit("no_area")),
+    )
     slope = pl.coalesce(
         pl.when(never).then(pl.lit("never_quantified")),
         "reason_half_life",

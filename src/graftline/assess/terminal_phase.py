@@ -33,11 +33,11 @@ def terminal_phase(
 
     Returns
     -------
-    DataFrame [*by, half_life, half_life_points, half_life_from, half_life_adjusted_r2,
-    half_life_span, clast_predicted, reason_half_life]
-        ``clast_predicted``: the fit's value at the last time. ``reason_half_life``:
-        ``too_few_points``, ``not_declining``, ``poor_fit``. Points, r2 and span are given for a
-        poor fit too.
+    DataFrame [*by, half_life, lambda_z, half_life_points, half_life_from, half_life_to,
+    half_life_r2, half_life_adjusted_r2, half_life_span, clast_predicted, reason_half_life]
+        ``lambda_z``: the rate, ln 2 over the half-life. ``clast_predicted``: the fit's value at the
+        last time. ``reason_half_life``: ``too_few_points``, ``not_declining``, ``poor_fit``.
+        Points, times, r2 and span are given for a poor fit too.
 
     Notes
     -----
@@ -53,7 +53,10 @@ def terminal_phase(
         .filter(pl.col("slope") < 0)
         .sort([*keys, "times"], descending=[False] * len(keys) + [True])
         .filter(is_first_row(*keys))
-        .select(*keys, "slope", "r2", "points", "from_time", "to_time", "clast_predicted")
+        .select(
+            *(*keys, "slope", "plain_r2", "r2", "points", "from_time", "to_time"),
+            "clast_predicted",
+        )
     )
     half_life = math.log(2) / -pl.col("slope")
     good = (pl.col("r2") >= minimum_r2).fill_null(value=False)
@@ -66,8 +69,11 @@ def terminal_phase(
         .select(
             *keys,
             half_life=pl.when(good).then(half_life),
+            lambda_z=pl.when(good).then(-pl.col("slope")),
             half_life_points="points",
             half_life_from="from_time",
+            half_life_to="to_time",
+            half_life_r2="plain_r2",
             half_life_adjusted_r2="r2",
             half_life_span=(pl.col("to_time") - pl.col("from_time")) / half_life,
             clast_predicted=pl.when(good).then("clast_predicted"),
@@ -130,6 +136,7 @@ def _fits_to_the_end(points: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         .filter("last_of_time")
         .with_columns(
             slope=sxy / sxx,
+            plain_r2=r2,
             r2=1 - (1 - r2) * (n - 1) / (n - 2),
             clast_predicted=(pl.col("last_y") + (sy - sxy / sxx * sx) / n).exp(),
             from_time=pl.col("time"),

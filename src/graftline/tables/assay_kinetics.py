@@ -4,7 +4,7 @@ import polars as pl
 
 from graftline.assess.kinetics import ASSAYS
 from graftline.assess.kinetics_study import KineticsStudy
-from graftline.assess.nca import BLQ_RULES, TRAPEZOIDS
+from graftline.assess.nca import BLQ_RULES, START_RULES, TRAPEZOIDS
 from graftline.tables.format import number, significant
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 
@@ -15,6 +15,7 @@ _REASONS = {
     "never_quantified": "never seen",
     "not_quantified_in_window": "none in time",
     "no_area": "no area",
+    "no_sample_at_infusion": "no start",
     "too_few_points": "few points",
     "not_declining": "no decline",
     "poor_fit": "poor fit",
@@ -25,16 +26,19 @@ _UNITS = "; ".join(f"{_ASSAY_WORDS[assay]} in {unit}" for assay, unit in ASSAYS.
 def choices(study: KineticsStudy) -> tuple[str, ...]:
     """The rules of this analysis, as sentences."""
     options = study.options
+    least = options.half_life_r2
+    asked = options.minimum_samples
+    needs = f"Cmax, Tmax and the area need {asked} samples from day 5 to 21. " if asked else ""
     return (
         f"{BLQ_RULES[study.blq][:1].upper()}{BLQ_RULES[study.blq][1:]}.",
         f"Area: {TRAPEZOIDS[options.trapezoid]}; from infusion to day {options.auc_until:g}, "
         "interpolated there, never extrapolated; to the last sample where that is earlier, and to "
-        "the last quantifiable value where it is before day 21.",
-        "Half-life: log-linear over three or more points after the peak, the best adjusted r2, "
-        f"at least {options.half_life_r2:g}; none where the last points rise.",
-        f"Cmax, Tmax and the area need {options.minimum_samples} samples from day 5 to 21. Of "
-        "equal peaks the earliest counts. A second infusion is marked and does not divide the "
-        "curve.",
+        f"the last quantifiable value where it is before day 21; {START_RULES[options.start]}.",
+        "Half-life: log-linear over three or more points after the peak, the best adjusted r2"
+        + (f", at least {least:g}" if least > -1 else "")
+        + "; none where the last points rise.",
+        f"{needs}Of equal peaks the earliest counts. A second infusion is marked and does not "
+        "divide the curve.",
     )
 
 

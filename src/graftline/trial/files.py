@@ -18,6 +18,7 @@ from graftline.trial.trial import SourceFile
 
 MAX_COLUMNS = 500
 _IGNORED = {"licence", "license", "expected.csv"}
+_OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _SUFFIXES = (".csv", ".parquet")
 _NOT_TABLES = (".md", ".py", ".r", ".txt", ".toml", ".pdf", ".html")
 
@@ -93,7 +94,12 @@ def _read_file(path: Path) -> tuple[list[RawTable], list[Problem]]:
 
 
 def read_table_file(path: Path, name: str) -> tuple[list[RawTable], list[Problem]]:
-    """One table of a trial from a CSV or Parquet file of any name; no table if it is unreadable."""
+    """One table of a trial from a file of any name; no table if it is unreadable.
+
+    CSV, Parquet, or an Excel workbook whose sheet of the table's name, or whose only sheet, it is.
+    """
+    if path.suffix.lower() in (".xlsx", ".xlsm"):
+        return _read_sheet(path, name)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -102,6 +108,9 @@ def read_table_file(path: Path, name: str) -> tuple[list[RawTable], list[Problem
         return [], [
             _unreadable(path.name, "a header row", "export the table again", "an empty file")
         ]
+    if data.startswith(_OLD_EXCEL):
+        problem = "an Excel 97 workbook, or one behind a password"
+        return [], [_unreadable(path.name, "text, or .xlsx", "save it as .xlsx or CSV", problem)]
     source = SourceFile(path.name, name, hashlib.sha256(data).hexdigest(), 0)
     if path.suffix.lower() == ".parquet":
         return _read_parquet(data, source)
@@ -182,28 +191,57 @@ def _delimiter(header: str, name: str) -> str:
 
 
 def _read_workbook(path: Path) -> tuple[list[RawTable], list[Problem]]:
+    sheets, digest, problems = _sheets(path)
+    tables = []
+    for title, rows in sheets:
+        name = title.strip().lower()
+        where = f"{path.name}[{title}]"
+        if name not in TABLES:
+            problems.append(_warning(where, "a sheet named like a table", "this sheet is not read"))
+            continue
+        raw, found = _table_of(rows, SourceFile(where, name, digest, 0))
+        tables += [raw] if raw else []
+        problems += found
+    return tables, problems
+
+
+def _read_sheet(path: Path, name: str) -> tuple[list[RawTable], list[Problem]]:
+    """The sheet named like the table, or the only one."""
+    sheets, digest, problems = _sheets(path)
+    if problems:
+        return [], problems
+    named = [sheet for sheet in sheets if sheet[0].strip().lower() == name]
+    chosen = named if named else sheets
+    if len(chosen) != 1:
+        found = "sheets " + ", ".join(title for title, _ in sheets[:8])
+        expected = f"one sheet, or a sheet named {name}"
+        return [], [_unreadable(path.name, expected, "rename the sheet that is meant", found)]
+    title, rows = chosen[0]
+    raw, found_in_it = _table_of(rows, SourceFile(f"{path.name}[{title}]", name, digest, 0))
+    return ([raw] if raw else []), found_in_it
+
+
+def _sheets(
+    path: Path,
+) -> tuple[list[tuple[str, Iterator[list[str]]]], str, list[Problem]]:
+    """Title and rows, as text, of every sheet of a workbook, and the digest of the file."""
     import openpyxl
 
     try:
         data = path.read_bytes()
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
     except (BadZipFile, KeyError, ValueError, OSError) as error:
-        return [], [
-            _unreadable(path.name, "an Excel workbook (.xlsx)", "save it again", str(error)[:120])
-        ]
-    digest = hashlib.sha256(data).hexdigest()
-    tables, problems = [], []
-    for sheet in book.worksheets:
-        name = sheet.title.strip().lower()
-        where = f"{path.name}[{sheet.title}]"
-        if name not in TABLES:
-            problems.append(_warning(where, "a sheet named like a table", "this sheet is not read"))
-            continue
-        rows = ([_cell_text(v) for v in row] for row in sheet.iter_rows(values_only=True))
-        raw, found = _table_of(rows, SourceFile(where, name, digest, 0))
-        tables += [raw] if raw else []
-        problems += found
-    return tables, problems
+        problem = _unreadable(
+            path.name, "an Excel workbook (.xlsx)", "save it again", str(error)[:120]
+        )
+        return [], "", [problem]
+    sheets = [(sheet.title, _sheet_rows(sheet.iter_rows(values_only=True))) for sheet in book]
+    return sheets, hashlib.sha256(data).hexdigest(), []
+
+
+def _sheet_rows(rows: Iterable[tuple[object, ...]]) -> Iterator[list[str]]:
+    for row in rows:
+        yield [_cell_text(value) for value in row]
 
 
 def _cell_text(value: object) -> str:
