@@ -41,8 +41,8 @@ IMMUNOSEQ = Dialect(
     "immunoseq",
     {
         "sample": ("sample_name",),
-        "junction": ("nucleotide", "rearrangement"),
-        "junction_aa": ("aminoacid", "amino_acid"),
+        "junction": ("nucleotide", "rearrangement", "cdr3_rearrangement"),
+        "junction_aa": ("aminoacid", "amino_acid", "cdr3_amino_acid"),
         "v_call": ("vmaxresolved", "v_resolved", "vgenename", "v_gene", "vfamilyname", "v_family"),
         "j_call": ("jmaxresolved", "j_resolved", "jgenename", "j_gene", "jfamilyname", "j_family"),
         "frame": ("sequencestatus", "frame_type"),
@@ -55,17 +55,27 @@ IMMUNOSEQ = Dialect(
         "count",
         "reads",
         "seq_reads",
+        "copy",
     ),
-    ("estimatednumbergenomes",),
+    ("estimatednumbergenomes", "normalizedcopy"),
 )
+
+
+def _hits(gene: str) -> tuple[str, ...]:
+    """MiXCR's columns of a gene: the best call, then all; names for machines and for people."""
+    best = (f"best{gene}gene", f"best {gene} gene", f"best{gene}hit", f"best {gene} hit")
+    several = (f"all{gene}hitswithscore", f"all{gene}hits", f"all {gene} hits")
+    return (*best, *several, f"all{gene}genes", f"all {gene} genes")
+
+
 MIXCR = Dialect(
     "mixcr",
     {
         "locus": ("topchains", "chains"),
         "junction": ("nseqcdr3", "n. seq. cdr3", "nseqimputedcdr3"),
         "junction_aa": ("aaseqcdr3", "aa. seq. cdr3", "aaseqimputedcdr3"),
-        "v_call": ("bestvgene", "bestvhit", "allvhitswithscore", "allvhits", "all v hits"),
-        "j_call": ("bestjgene", "bestjhit", "alljhitswithscore", "alljhits", "all j hits"),
+        "v_call": _hits("v"),
+        "j_call": _hits("j"),
     },
     ("clonecount", "clone count", "readcount", "uniquemoleculecount", "uniqueumicount"),
     (),
@@ -81,7 +91,7 @@ def recognise_dialect(table: TableFile) -> Dialect:
         The header belongs to none of the three formats; the columns found are listed.
     """
     names = {name.lower() for name in table.columns}
-    if names & {"nucleotide", "rearrangement"} and names & {"aminoacid", "amino_acid"}:
+    if all(names & set(IMMUNOSEQ.columns[meaning]) for meaning in ("junction", "junction_aa")):
         return IMMUNOSEQ
     if names & set(MIXCR.columns["junction"] + MIXCR.columns["junction_aa"]):
         return MIXCR

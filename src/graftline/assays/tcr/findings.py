@@ -18,7 +18,7 @@ def count_problems(rearrangements: Rearrangements) -> list[Problem]:
     """
     name = rearrangements.count_column
     text = pl.col(name)
-    number = text.str.strip_chars().cast(pl.Float64, strict=False)
+    number = text.cast(pl.Float64, strict=False)
     kind = (
         pl.when(text.is_null())
         .then(pl.lit("missing"))
@@ -83,7 +83,80 @@ def tally_problems(
                 )
             ]
         )
-    return [*_left_out(file, tally, locus), *_conflicts(file, tally), *_no_count(file, tally)]
+    return [
+        *_left_out(file, tally, locus),
+        *_nothing_kept(file, tally),
+        *_conflicts(file, tally),
+        *_no_count(file, tally),
+        *_cells(rearrangements),
+    ]
+
+
+def _nothing_kept(file: str, tally: pl.DataFrame) -> list[Problem]:
+    left = set(tally.filter(pl.col("status") != "other_locus")["status"])
+    remedies = {
+        "no_cdr3": "name a key the file has, such as --key nt, or export the amino acids too",
+        "non_productive": "check the file's productive column, or ask for --rows all",
+    }
+    return [
+        Problem(
+            file,
+            "rows that can be counted; all of the locus are left out",
+            remedy,
+            severity=Severity.WARNING,
+            found=status.replace("_", " "),
+        )
+        for status, remedy in remedies.items()
+        if left == {status}
+    ]
+
+
+def _cells(rearrangements: Rearrangements) -> list[Problem]:
+    """A row per cell: its molecules say how much a cell expresses, not how many cells there are."""
+    table = rearrangements.table
+    name = next((name for name in table.columns if name.lower() == "cell_id"), None)
+    if name is None or scan_table(table).select(name).head(1000).collect()[name].is_null().all():
+        return []
+    return [
+        Problem(
+            table.path.name,
+            "one row per clone; single-cell files have one per cell and chain",
+            f"{rearrangements.count_column} is summed over cells, so that a cell that expresses "
+            "more weighs more; for clones in cells, count the cells of each clone first",
+            severity=Severity.WARNING,
+            column=name,
+        )
+    ]
+
+
+def cut_problems(clones: pl.DataFrame, source: str) -> list[Problem]:
+    """Samples whose CDR3s end elsewhere than those of the others: nothing would be shared.
+
+    IMGT's junction has the anchors C and F or W, its CDR3 lies between them. Formats mean either
+    by the word CDR3.
+
+    Parameters
+    ----------
+    clones : DataFrame [sample, junction_aa, ...]
+        Without the column nothing is known.
+    """
+    if "junction_aa" not in clones.columns or clones.is_empty():
+        return []
+    anchored = pl.col("junction_aa").str.contains("^C.*[FW]$").mean() > 0.5
+    samples = clones.group_by("sample").agg(anchored.alias("anchored")).sort("sample")
+    without = samples.filter(~pl.col("anchored"))["sample"]
+    if without.len() in (0, samples.height):
+        return []
+    return [
+        Problem(
+            source,
+            "CDR3s cut alike in all samples (from C to F or W, or between them)",
+            "clones of these samples are found in no other; export the junction (junction_aa)",
+            severity=Severity.WARNING,
+            column="junction_aa",
+            found="without their ends: " + ", ".join(without.head(8)),
+        )
+    ]
 
 
 def _left_out(file: str, tally: pl.DataFrame, locus: str | None) -> list[Problem]:
