@@ -83,6 +83,7 @@ def parameters_table(study: KineticsStudy) -> ReportTable:
             f"{_UNITS}; times in days. AUC followed by (to d): it ends before day {until}. Tlast "
             "with +: still quantifiable at the last sample. r2: adjusted, of the half-life. Beyond "
             "Tlast: part of the area to infinity that the half-life extrapolates.",
+            *_explained(study),
             *((f"{more} rows more; all are in the data.",) if more > 0 else ()),
         ),
     )
@@ -132,8 +133,38 @@ def cohort_table(study: KineticsStudy) -> ReportTable:
         (
             f"{_UNITS}. Geometric CV: square root of exp(s2) - 1, s2 the variance of the "
             "logarithms; geometric figures over values above 0.",
+            *_left_out(study),
         ),
     )
+
+
+def _explained(study: KineticsStudy) -> tuple[str, ...]:
+    """What the words of the table mean, those that stand in it."""
+    shown = study.parameters.head(LISTING_LIMIT)
+    found = {
+        reason
+        for column in ("reason_cmax", "reason_auc", "reason_half_life")
+        for reason in shown[column].drop_nulls().unique()
+    }
+    words = {
+        "too_few_samples": f"fewer than {study.options.minimum_samples} from day 5 to 21",
+        "never_quantified": "never at or above the limit of quantification",
+        "not_quantified_in_window": "not quantifiable from day 0 to 28",
+        "no_sample_at_infusion": "no sample at infusion",
+        "too_few_points": "fewer than three samples quantifiable after the peak",
+        "not_declining": "the last of them do not fall",
+        "poor_fit": f"adjusted r2 below {study.options.half_life_r2:g}",
+    }
+    meanings = [f"{_REASONS[key]}: {words[key]}" for key in words if key in found]
+    return ("; ".join(meanings)[:1].upper() + "; ".join(meanings)[1:] + ".",) if meanings else ()
+
+
+def _left_out(study: KineticsStudy) -> tuple[str, ...]:
+    """Profiles that were never quantifiable: they are in no figure of the cohort."""
+    never = study.parameters.filter(pl.col("quantifiable") == 0)
+    counts = {assay: never.filter(pl.col("assay") == assay).height for assay in _ASSAY_WORDS}
+    named = [f"{_ASSAY_WORDS[assay]} {count}" for assay, count in counts.items() if count]
+    return (f"Never quantifiable, and not in n: {', '.join(named)}.",) if named else ()
 
 
 def _qpcr_first(frame: pl.DataFrame) -> pl.DataFrame:
