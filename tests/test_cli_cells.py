@@ -148,7 +148,7 @@ def test_hostile_sheets_end_in_words(tmp_path: Path, command: str, content: byte
     assert run(command, tmp_path).exit_code == 2
 
 
-@pytest.mark.parametrize(("module", "file"), [("pybigtools", "base.bw"), ("h5py", "cells.h5ad")])
+@pytest.mark.parametrize(("module", "file"), [("h5py", "cells.h5ad")])
 def test_a_reader_that_is_not_installed_is_named(tmp_path, monkeypatch, module, file) -> None:
     def without(name: str):
         if name == module:

@@ -85,14 +85,17 @@ def draw_expression(clusters: pl.DataFrame, *, gene: str = "CD7") -> Figure:
         From `expression_by_cluster`.
     """
     names = [f"{name} (n = {n:,})" for name, n in clusters.select("cluster", "cells").rows()]
+    known = clusters.with_columns(pl.col("detected_percent", "mean").fill_null(float("nan")))
     places = list(range(clusters.height, 0, -1))
     with themed():
         figure = new_figure(DOUBLE_COLUMN * 0.8, 0.9 + 0.24 * clusters.height)
         left, right = figure.subplots(1, 2, sharey=True)
-        left.barh(places, clusters["detected_percent"].to_list(), 0.7, color=SKY)
-        right.barh(places, clusters["mean"].to_list(), 0.7, color=ORANGE)
+        left.barh(places, known["detected_percent"].to_list(), 0.7, color=SKY)
+        right.barh(places, known["mean"].to_list(), 0.7, color=ORANGE)
         left.set_yticks(places, names)
         left.set_xlim(0, 100)
         left.set_xlabel(f"Cells with {gene} (%)")
+        if clusters["detected_percent"].null_count() == clusters.height:
+            left.text(0.5, 0.5, "values are scaled", transform=left.transAxes, ha="center")
         right.set_xlabel(f"Mean {gene}")
     return figure

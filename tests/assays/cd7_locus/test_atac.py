@@ -12,7 +12,7 @@ from graftline.assays.cd7_locus.atac import (
     read_signal,
     signal_profile,
 )
-from graftline.assays.cd7_locus.gene import CD7, Region, flanks, promoter, read_exons
+from graftline.assays.cd7_locus.gene import CD7, Region, flanks, promoter
 from graftline.assays.extras import load_extra
 from graftline.problems import ExtraMissingError, InputError
 
@@ -107,19 +107,3 @@ def test_wrong_files_are_findings(tmp_path: Path) -> None:
 def test_a_missing_extra_is_named() -> None:
     with pytest.raises(ExtraMissingError, match=r'pip install "graftline\[genomics\]"'):
         load_extra("no_such_module_here", extra="genomics", purpose="Reading bigWig files")
-
-
-def test_exons_from_bed_and_gtf(tmp_path: Path) -> None:
-    bed, gtf = tmp_path / "e.bed", tmp_path / "e.gtf"
-    bed.write_text("chr17\t82314867\t82315000\nchr17\t82317500\t82317608\nchr1\t5\t9\n")
-    gtf.write_text(
-        "#x\n17\th\texon\t82314868\t82315000\t.\t-\t.\tgene\n17\th\tgene\t1\t2\t.\t-\t.\tg\n"
-    )
-    assert [(e.start, e.end) for e in read_exons(bed)] == [
-        (82_314_868, 82_315_000),
-        (82_317_501, 82_317_608),
-    ]
-    assert [(e.start, e.end) for e in read_exons(gtf)] == [(82_314_868, 82_315_000)]
-    bed.write_text("chr17\t1\t2\n")
-    with pytest.raises(InputError, match="GRCh38"):
-        read_exons(bed)

@@ -1,72 +1,14 @@
-"""CD7 by cluster and cluster shares over time from h5ad files laid out as anndata writes them."""
+"""CD7 by cluster and cluster shares over time; samples are the replicates."""
 
-from pathlib import Path
-
-import h5py
-import numpy as np
 import polars as pl
 import pytest
-from scipy import sparse
 
 from graftline.assays.cd7_locus.expression import (
     cluster_shares,
     compare_cluster_shares,
     expression_by_cluster,
-    read_cells,
 )
 from graftline.problems import InputError
-
-GENES = ["CD3E", "CD7", "CD34"]
-VALUES = np.array([[1.0, 0.0, 3.0], [0.0, 2.5, 0.0], [4.0, 1.5, 0.0], [0.0, 0.0, 0.0]])
-
-
-def h5ad(path: Path, *, layout: str = "csr", index: list[str] | None = None) -> Path:
-    with h5py.File(path, "w") as file:
-        obs, var = file.create_group("obs"), file.create_group("var")
-        obs.attrs["_index"], var.attrs["_index"] = "_index", "gene"
-        obs["_index"] = [f"c{i}" for i in range(4)]
-        var["gene"] = index or GENES
-        var["gene_symbols"] = GENES
-        cluster = obs.create_group("cluster")
-        cluster["categories"], cluster["codes"] = ["blast", "T"], np.array([0, 1, 1, -1], np.int8)
-        obs["sample"], obs["time"] = ["s1", "s1", "s2", "s2"], ["a", "a", "b", "b"]
-        if layout == "dense":
-            file["X"] = VALUES
-        else:
-            made = (sparse.csr_matrix if layout == "csr" else sparse.csc_matrix)(VALUES)
-            group = file.create_group("X")
-            group.attrs["encoding-type"] = f"{layout}_matrix"
-            group.attrs["shape"] = VALUES.shape
-            for name in ("data", "indices", "indptr"):
-                group[name] = getattr(made, name)
-    return path
-
-
-@pytest.mark.parametrize("layout", ["csr", "csc", "dense"])
-def test_one_gene_of_every_layout(tmp_path: Path, layout: str) -> None:
-    cells = read_cells(h5ad(tmp_path / "a.h5ad", layout=layout))
-    assert cells["value"].to_list() == [0, 2.5, 1.5, 0]
-    assert cells["cluster"].to_list() == ["blast", "T", "T", None]
-    assert cells["cell"].to_list() == ["c0", "c1", "c2", "c3"]
-
-
-def test_gene_by_symbol_where_the_index_has_accessions(tmp_path: Path) -> None:
-    path = h5ad(tmp_path / "a.h5ad", index=["ENSG1", "ENSG00000173762", "ENSG3"])
-    assert read_cells(path)["value"].to_list() == [0, 2.5, 1.5, 0]
-    assert read_cells(path, gene="ENSG3")["value"].to_list() == [3, 0, 0, 0]
-
-
-def test_wrong_files_are_findings(tmp_path: Path) -> None:
-    path = h5ad(tmp_path / "a.h5ad")
-    with pytest.raises(InputError) as caught:
-        read_cells(path, gene="NONE", columns=["cluster", "leiden"], layer="counts")
-    text = str(caught.value)
-    for word in ("a gene NONE", "leiden", "cluster, sample, time", "layer counts"):
-        assert word in text
-    (tmp_path / "t.h5ad").write_text("x")
-    for name in ("t.h5ad", "absent.h5ad"):
-        with pytest.raises(InputError, match="an h5ad file"):
-            read_cells(tmp_path / name)
 
 
 def cells(*rows: tuple[str, str, str, float]) -> pl.DataFrame:
@@ -119,42 +61,10 @@ def test_samples_are_the_replicates() -> None:
     assert one["p"].to_list() == [None]
 
 
-def test_files_of_other_anndata_versions_are_read(tmp_path: Path) -> None:
-    path = h5ad(tmp_path / "old.h5ad", layout="dense")
-    with h5py.File(path, "a") as file:
-        obs = file["obs"]
-        # before 0.8: codes in obs, their words in a group beside
-        del obs["cluster"]
-        obs["cluster"] = np.array([0, 1, 1, -1], np.int8)
-        obs.create_group("__categories")["cluster"] = ["blast", "T"]
-        # 0.11 and later: text that may be missing has a mask
-        del obs["time"]
-        group = obs.create_group("time")
-        group["values"], group["mask"] = ["a", "a", "b", ""], np.array([False] * 3 + [True])
-        raw = file.create_group("raw")
-        raw.create_group("var")["gene"] = ["CD7"]
-        raw["var"].attrs["_index"] = "gene"
-        raw["X"] = np.arange(4.0)[:, None]
-    cells = read_cells(path)
-    assert cells["cluster"].to_list() == ["blast", "T", "T", None]
-    assert cells["time"].to_list() == ["a", "a", "b", None]
-    assert read_cells(path, layer="raw")["value"].to_list() == [0, 1, 2, 3]
-    with pytest.raises(InputError, match="found 'raw'"):
-        read_cells(path, layer="scaled")
-
-
-@pytest.mark.parametrize("fault", ["codes", "matrix", "cut"])
-def test_parts_that_do_not_fit_are_said(tmp_path: Path, fault: str) -> None:
-    path = h5ad(tmp_path / "a.h5ad")
-    with h5py.File(path, "a") as file:
-        if fault == "codes":
-            file["obs"]["cluster"]["codes"][0] = 7
-        elif fault == "matrix":
-            del file["X"]
-            file["X"] = VALUES[:2]
-        else:
-            data = file["X"]["data"][:]
-            del file["X"]["data"]
-            file["X"]["data"] = data[:1]
-    with pytest.raises(InputError, match="an h5ad file"):
-        read_cells(path)
+def test_scaled_values_tell_no_detection_and_missing_ones_count_in_no_mean() -> None:
+    # scanpy's pp.scale: mean 0 per gene, so that "above 0" is "above the mean"
+    scaled = expression_by_cluster(cells(("s", "a", "x", -0.5), ("s", "a", "x", 1.5)))
+    assert scaled.row(0) == ("x", 2, 1, None, 0.5)
+    table = cells(("s", "a", "x", 0), ("s", "a", "x", 4), ("s", "a", "x", float("nan")))
+    table = table.with_columns(pl.col("value").fill_nan(None))
+    assert expression_by_cluster(table).row(0) == ("x", 3, 1, 50.0, 2.0)

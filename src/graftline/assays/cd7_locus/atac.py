@@ -1,14 +1,22 @@
 """ATAC signal over the CD7 promoter and body against flanks, from bigWig, base by base."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from graftline.assays.cd7_locus.gene import CD7, Region, chromosome_name, flanks, promoter
-from graftline.assays.extras import load_extra
+from graftline.assays.cd7_locus.bigwig import BigWig, BigWigError
+from graftline.assays.cd7_locus.gene import (
+    CD7,
+    Region,
+    assembly_fault,
+    chromosome_name,
+    flanks,
+    promoter,
+)
 from graftline.problems import InputError, Problem, Severity
 
 Floats = NDArray[np.float64]
@@ -17,45 +25,86 @@ Floats = NDArray[np.float64]
 def read_signal(path: str | Path, region: Region) -> tuple[Floats, int]:
     """Signal at every base of a region, bases without data as 0, and how many bases have data.
 
-    Values come from the full-resolution data, never from zoom levels.
+    Values come from the full-resolution data, never from zoom levels. Values that are not a number
+    are no data.
 
     Raises
     ------
-    ExtraMissingError
-        pybigtools is not installed.
     InputError
-        Not a bigWig, or a chromosome that it does not have or that ends before the region.
+        Not a bigWig, a chromosome that it does not have or that ends before the region, another
+        assembly than GRCh38, or infinite values.
     """
     path = Path(path)
-    pybigtools = load_extra("pybigtools", extra="genomics", purpose="Reading bigWig files")
+    with _opened(path) as signal:
+        lengths = signal.lengths()
+        name = _chromosome(path, region, lengths)
+        found = signal.intervals(name, region.start - 1, region.end)
+    values = np.full(region.end - region.start + 1, np.nan)
+    firsts = np.maximum(found.starts - (region.start - 1), 0).tolist()
+    ends = (found.ends - (region.start - 1)).tolist()
+    for first, end, value in zip(firsts, ends, found.values.tolist(), strict=True):
+        values[first:end] = value
+    if np.isinf(values).any():
+        remedy = "divide by a background that is not 0, or leave such bases out"
+        where = f"{region.chromosome}:{region.start}-{region.end}"
+        raise InputError(
+            [Problem(path.name, f"finite signal in {where}", remedy, found="infinity")]
+        )
+    known = ~np.isnan(values)
+    return np.where(known, values, 0.0), int(known.sum())
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BigWig]:
     try:
-        with pybigtools.open(str(path)) as reader:
-            lengths: Mapping[str, int] = reader.chroms()
-            name = _chromosome(path, region, lengths)
-            records = list(reader.records(name, region.start - 1, region.end))
-    except (OSError, ValueError, RuntimeError, pybigtools.BBIReadError) as fault:
+        with BigWig.open(path) as signal:
+            yield signal
+    except (OSError, BigWigError) as fault:
         remedy = "copy or make the file again"
         expected = f"a bigWig file ({fault})"
         raise InputError([Problem(path.name, expected, remedy, Severity.UNREADABLE)]) from None
-    # Intervals, not the library's value query, whose filling of gaps differs between versions.
-    values, covered = np.zeros(region.end - region.start + 1), 0
-    for start, end, value in records:
-        if value != value:  # not a number: no data
-            continue
-        here = slice(max(start - region.start + 1, 0), min(end - region.start + 1, values.size))
-        values[here] = value
-        covered += here.stop - here.start
-    return values, covered
 
 
 def _chromosome(path: Path, region: Region, lengths: Mapping[str, int]) -> str:
     name = chromosome_name(region.chromosome, list(lengths))
-    if name is None or lengths[name] < region.end:
-        found = f"{name} of {lengths[name]} bases" if name else ", ".join(list(lengths)[:8])
-        remedy = "use a file aligned to GRCh38"
-        expected = f"{region.chromosome} up to base {region.end}"
+    expected, remedy = f"{region.chromosome} up to base {region.end}", "use a file of GRCh38"
+    if name is None:
+        found = ", ".join(list(lengths)[:8]) or "no chromosomes"
+        raise InputError([Problem(path.name, expected, remedy, found=found)])
+    fault = assembly_fault(path.name, chromosome=region.chromosome, bases=lengths[name])
+    if fault is not None and fault.severity is Severity.ERROR:
+        raise InputError([fault])
+    if lengths[name] < region.end:
+        found = f"{name} of {lengths[name]} bases"
         raise InputError([Problem(path.name, expected, remedy, found=found)])
     return name
+
+
+def signal_notes(path: str | Path, table: pl.DataFrame) -> list[Problem]:
+    """What to know of a file whose signal was read: its assembly, no data, values below 0.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `locus_signal`.
+    """
+    path = Path(path)
+    with _opened(path) as signal:
+        lengths = signal.lengths()
+    chromosome = table["chromosome"][0]
+    name = chromosome_name(chromosome, list(lengths))
+    fault = assembly_fault(path.name, chromosome=chromosome, bases=lengths[name or chromosome])
+    notes = [] if fault is None else [fault]
+    if not table["covered_bases"].sum():
+        remedy = "this is no signal of 0: make sure that the file is whole"
+        expected = "signal at the gene or its flanks"
+        notes.append(Problem(path.name, expected, remedy, Severity.WARNING, found="no data"))
+    if (table["minimum"] < 0).any():
+        remedy = "logarithms and differences have no ratio to flanks: use depth or fold over input"
+        found = f"down to {min(table['minimum'].to_list()):.3g}"
+        expected = "signal of at least 0"
+        notes.append(Problem(path.name, expected, remedy, Severity.WARNING, found=found))
+    return notes
 
 
 def locus_signal(
@@ -65,11 +114,16 @@ def locus_signal(
 
     Returns
     -------
-    DataFrame [sample, region, chromosome, start, end, covered_bases, mean, mean_covered, maximum,
-        over_flanks]
+    DataFrame [sample, region, chromosome, start, end, covered_bases, mean, mean_covered, minimum,
+        maximum, over_flanks]
         ``mean`` counts bases without data as 0 and is the one to report; ``mean_covered`` leaves
         them out (the default of some readers). ``over_flanks`` is mean over the mean of both
-        flanks, null where the flanks have no signal.
+        flanks, null where the flanks have no signal or any value is below 0.
+
+    Raises
+    ------
+    InputError
+        As `read_signal`.
     """
     rows = []
     regions = (
@@ -89,12 +143,14 @@ def locus_signal(
                 "covered_bases": covered,
                 "mean": float(values.mean()),
                 "mean_covered": float(values.sum() / covered) if covered else None,
+                "minimum": float(values.min()),
                 "maximum": float(values.max()),
             }
         )
     table = pl.DataFrame(rows, schema_overrides={"mean_covered": pl.Float64})
     background = float(np.mean([row["mean"] for row in rows[-2:]]))
-    ratio = pl.col("mean") / background if background > 0 else pl.lit(None, dtype=pl.Float64)
+    comparable = background > 0 and not (table["minimum"] < 0).any()
+    ratio = pl.col("mean") / background if comparable else pl.lit(None, dtype=pl.Float64)
     return table.with_columns(ratio.alias("over_flanks"))
 
 

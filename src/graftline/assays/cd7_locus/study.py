@@ -8,22 +8,27 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from graftline.assays.cd7_locus.atac import Floats, locus_signal, signal_profile
+from graftline.assays.cd7_locus.atac import (
+    Floats,
+    locus_signal,
+    signal_notes,
+    signal_profile,
+)
 from graftline.assays.cd7_locus.expression import (
     cluster_shares,
     compare_cluster_shares,
     expression_by_cluster,
-    read_cells,
 )
 from graftline.assays.cd7_locus.gene import CD7, Region, read_exons
-from graftline.assays.cd7_locus.variants import compare_variants, read_variants
-from graftline.assays.sheet import read_sheet
+from graftline.assays.cd7_locus.h5ad import read_annotated
+from graftline.assays.cd7_locus.sheet_files import read_files
+from graftline.assays.cd7_locus.variants import compare_variants, read_variants, variant_notes
 from graftline.problems import InputError, Problem, Severity, stops_results
 from graftline.schema.sheets import CD7_SHEET
 
 BASELINE, RELAPSE = "baseline", "relapse"
 _SHOWN_BESIDE = 12_000
-_LARGEST_LOGARITHM = 15.0
+_SHEET_TIMES = next(column.choices for column in CD7_SHEET.columns if column.name == "time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +36,14 @@ class Cd7Study:
     """What files on CD7 say.
 
     ``signal`` [patient, time, sample, region, start, end, covered_bases, mean, mean_covered,
-    maximum, over_flanks, against_baseline]; ``profiles`` bases and signal by sample, for the
-    figure. ``variants`` [patient, position, ..., call] as `variants.compare_variants`. ``clusters``
-    [file, cluster, cells, samples, detected_percent, mean], ``shares`` [file, sample, time,
-    cluster, cells, share], ``changes`` as `expression.compare_cluster_shares` with ``file``. Empty
-    where the sheet has no such file.
+    minimum, maximum, over_flanks, against_baseline]; ``profiles`` bases and signal by sample, for
+    the figure. ``variants`` [patient, position, ..., call] as `variants.compare_variants`, of the
+    patients ``compared``. ``clusters`` [file, cluster, cells, samples, detected_percent, mean],
+    ``shares`` [file, sample, time, cluster, cells, share], ``changes`` as
+    `expression.compare_cluster_shares` with ``file``. Empty where the sheet has no such file.
+
+    ``before`` and ``after`` are the times of single cells that are compared, ``reference`` and
+    ``late`` those of the sheet.
     """
 
     signal: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -47,12 +55,18 @@ class Cd7Study:
     changes: pl.DataFrame = field(default_factory=pl.DataFrame)
     missing: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    compared: tuple[str, ...] = ()
+    gene: str = CD7.name
+    before: str = BASELINE
+    after: str = RELAPSE
+    reference: str = BASELINE
+    late: str = RELAPSE
 
 
 def cd7_study(
     sheet: Path,
     *,
-    gene: str = "CD7",
+    gene: str = CD7.name,
     before: str = BASELINE,
     after: str = RELAPSE,
     progress: Callable[[str], None] = lambda _: None,
@@ -66,7 +80,9 @@ def cd7_study(
     gene : str
         Gene of the h5ad files.
     before, after : str
-        The times that are compared; in an h5ad file, words of its column of times.
+        The times that are compared; in an h5ad file, words of its column of times. A word that is
+        no time of the sheet is one of the h5ad files alone: signal and variants are then compared
+        between baseline and relapse.
 
     Raises
     ------
@@ -75,81 +91,39 @@ def cd7_study(
     ExtraMissingError
         A reader that the files need is not installed.
     """
-    rows = _rows(sheet)
-    problems: list[Problem] = []
-    signal, profiles = _signal(rows, before, problems, progress)
-    variants, exons = _variants(rows, before, after, problems, progress)
+    rows, problems = read_files(sheet)
+    reference = before if before in _SHEET_TIMES else BASELINE
+    late = after if after in _SHEET_TIMES else RELAPSE
+    signal, profiles = _signal(rows, reference, problems, progress)
+    variants, exons, compared = _variants(rows, (reference, late), problems, progress)
     clusters, shares, changes = _cells(rows, gene, before, after, problems, progress)
     if stops_results(problems):
         raise InputError(problems)
     return Cd7Study(
-        signal,
-        profiles,
-        variants,
-        exons,
-        clusters,
-        shares,
-        changes,
-        _missing(rows, before, after, changes),
-        tuple(problems),
+        signal=signal,
+        profiles=profiles,
+        variants=variants,
+        exons=exons,
+        clusters=clusters,
+        shares=shares,
+        changes=changes,
+        missing=(
+            *_not_compared(rows, reference, late),
+            *_shares_not_compared(shares, changes, before, after),
+        ),
+        problems=tuple(problems),
+        compared=compared,
+        gene=gene,
+        before=before,
+        after=after,
+        reference=reference,
+        late=late,
     )
 
 
 def inspect_cd7(sheet: Path) -> list[Problem]:
     """Everything that is wrong with a sheet and the files it names."""
     return list(cd7_study(sheet).problems)
-
-
-def _rows(sheet: Path) -> pl.DataFrame:
-    rows = read_sheet(sheet, CD7_SHEET.columns)
-    problems = []
-    for row in rows.iter_rows(named=True):
-        if row["kind"] != "h5ad" and row["time"] is None:
-            remedy = "write baseline, remission, relapse or control"
-            problems.append(
-                Problem(
-                    sheet.name,
-                    f"a time for {row['kind']}",
-                    remedy,
-                    row=row["row"],
-                    column="time",
-                )
-            )
-        if row["kind"] == "vcf" and row["patient"] is None:
-            problems.append(
-                Problem(
-                    sheet.name,
-                    "the patient of a VCF",
-                    "variants are compared within a patient: fill it in",
-                    row=row["row"],
-                    column="patient",
-                )
-            )
-    keys = ["patient", "time"]
-    again = rows.filter(pl.col("kind") == "vcf", ~pl.struct("kind", *keys).is_first_distinct())
-    problems += [
-        Problem(
-            sheet.name,
-            "one VCF per patient and time",
-            "keep one row, or write another time",
-            row=row,
-            found=f"{patient}, {time}",
-        )
-        for row, patient, time in again.select("row", *keys).rows()
-        if patient is not None and time is not None
-    ]
-    if problems:
-        raise InputError(problems)
-    shown = pl.coalesce(
-        "sample",
-        pl.concat_str("patient", "time", separator=" ", ignore_nulls=True),
-    )
-    return rows.with_columns(
-        shown=shown
-        + pl.when(pl.struct("kind", shown).is_duplicated() & (pl.col("kind") == "atac"))
-        .then(" (row " + pl.col("row").cast(pl.String) + ")")
-        .otherwise(pl.lit(""))
-    )
 
 
 def _files(rows: pl.DataFrame, kind: str) -> list[dict[str, Any]]:
@@ -165,6 +139,7 @@ def _signal(
         progress(f"Reading {Path(row['file']).name}")
         try:
             table = locus_signal(row["file"], sample=row["shown"])
+            problems += signal_notes(row["file"], table)
             profiles[row["shown"]] = signal_profile(row["file"], around)
         except InputError as error:
             problems += error.problems
@@ -192,30 +167,37 @@ def _signal(
 
 def _variants(
     rows: pl.DataFrame,
-    before: str,
-    after: str,
+    times: tuple[str, str],
     problems: list[Problem],
     progress: Callable[[str], None],
-) -> tuple[pl.DataFrame, tuple[Region, ...]]:
+) -> tuple[pl.DataFrame, tuple[Region, ...], tuple[str, ...]]:
     read: dict[tuple[str, str], pl.DataFrame] = {}
     exons: dict[str, tuple[Region, ...]] = {}
     for row in _files(rows, "vcf"):
         progress(f"Reading {Path(row['file']).name}")
         try:
-            read[row["patient"], row["time"]] = read_variants(row["file"], sample=row["sample"])
+            found = read_variants(row["file"], sample=row["sample"])
+            problems += variant_notes(row["file"], found)
+            read[row["patient"], row["time"]] = found
             if row["exons"] is not None:
                 exons[row["patient"]] = read_exons(row["exons"])
         except InputError as error:
             problems += error.problems
-    tables = [
-        compare_variants(
-            read[patient, before], read[patient, after], exons=exons.get(patient, ())
-        ).select(pl.lit(patient).alias("patient"), pl.all())
+    before, after = times
+    # Exons are those of the gene: one row that names them is enough for all patients.
+    known = next(iter(exons.values()), ())
+    compared = tuple(
+        patient
         for patient in dict.fromkeys(patient for patient, _ in read)
         if (patient, before) in read and (patient, after) in read
+    )
+    tables = [
+        compare_variants(
+            read[patient, before], read[patient, after], exons=exons.get(patient, known)
+        ).select(pl.lit(patient).alias("patient"), pl.all())
+        for patient in compared
     ]
-    known = next(iter(exons.values()), ())
-    return (pl.concat(tables) if tables else pl.DataFrame()), known
+    return (pl.concat(tables) if tables else pl.DataFrame()), known, compared
 
 
 def _cells(
@@ -233,7 +215,7 @@ def _cells(
         try:
             cells, left_out = _annotated(row, gene)
             problems += left_out
-            shares = cluster_shares(cells)
+            shares = cluster_shares(cells, file=file.name)
         except InputError as error:
             problems += error.problems
             continue
@@ -252,17 +234,22 @@ def _cells(
 def _annotated(row: dict[str, Any], gene: str) -> tuple[pl.DataFrame, list[Problem]]:
     """Cells with a cluster, a sample and a time, and how many were left out for want of one."""
     names = {kind: row[f"{kind}_column"] or kind for kind in ("cluster", "sample", "time")}
-    cells = read_cells(
-        row["file"], gene=gene, columns=list(names.values()), layer=row["layer"]
-    ).rename({name: kind for kind, name in names.items()})
-    cells = cells.with_columns(pl.col(list(names)).cast(pl.String))
-    known = cells.drop_nulls(list(names))
     file, expected = Path(row["file"]).name, f"a {', a '.join(names)} for each cell"
+    _, columns, values = read_annotated(
+        row["file"], gene=gene, columns=list(dict.fromkeys(names.values())), layer=row["layer"]
+    )
+    cells = pl.DataFrame(
+        {kind: [_word(value) for value in columns[name]] for kind, name in names.items()},
+        schema=dict.fromkeys(names, pl.String),
+    ).with_columns(value=pl.Series(values, dtype=pl.Float64).fill_nan(None))
+    if cells.is_empty():
+        raise InputError([Problem(file, "cells", "write the file with its cells", found="none")])
+    known = cells.drop_nulls(list(names))
     if known.is_empty():
         raise InputError(
             [Problem(file, expected, "fill the columns of obs", found="no cell has all")]
         )
-    notes = _counts_not_normalised(file, known["value"])
+    notes = _unlike_logarithms(file, gene, known["value"])
     if known.height < cells.height:
         remedy = "these cells are left out; fill the columns of obs to keep them"
         found = f"{cells.height - known.height} of {cells.height} cells without"
@@ -270,27 +257,41 @@ def _annotated(row: dict[str, Any], gene: str) -> tuple[pl.DataFrame, list[Probl
     return known, notes
 
 
-def _counts_not_normalised(file: str, values: pl.Series) -> list[Problem]:
-    numbers = values.to_numpy()
-    largest = float(numbers.max())
-    if largest < _LARGEST_LOGARITHM or (numbers != np.round(numbers)).any():
-        return []
-    expected = "log-normalised values; these look like counts"
-    remedy = "means depend on depth; write the layer with normalised values in the column layer"
-    return [Problem(file, expected, remedy, Severity.WARNING, found=f"up to {largest:g}")]
+def _word(value: Any) -> str | None:
+    """An annotation as text; clusters that a file keeps as decimals are whole numbers."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return None if value is None else str(value)
 
 
-def _missing(rows: pl.DataFrame, before: str, after: str, changes: pl.DataFrame) -> tuple[str, ...]:
+def _unlike_logarithms(file: str, gene: str, values: pl.Series) -> list[Problem]:
+    """Warnings of values that are no logarithms of normalised counts."""
+    numbers = values.drop_nulls().to_numpy()
+    notes = []
+    if numbers.size < len(values):
+        remedy = "these cells count in no mean; write the file again without such values"
+        found = f"{len(values) - numbers.size} of {len(values)} cells without a number"
+        expected = f"a value of {gene} for each cell"
+        notes.append(Problem(file, expected, remedy, Severity.WARNING, found=found))
+    remedy = "write the layer with normalised values, or raw, in the column layer"
+    if (numbers < 0).any():
+        expected = "log-normalised values; these look scaled, so that detection is not told"
+        found = f"down to {numbers.min():.3g}"
+        notes.append(Problem(file, expected, remedy, Severity.WARNING, found=found))
+    elif (numbers > 0).any() and (numbers == np.round(numbers)).all():
+        expected = "log-normalised values; these look like counts, whose means depend on depth"
+        found = f"whole numbers up to {numbers.max():g}"
+        notes.append(Problem(file, expected, remedy, Severity.WARNING, found=found))
+    return notes
+
+
+def _not_compared(rows: pl.DataFrame, before: str, after: str) -> list[str]:
     sentences = []
     for kind, words in (("atac", "ATAC signal"), ("vcf", "Variants")):
         patients = rows.filter(pl.col("kind") == kind, pl.col("patient").is_not_null())
         for (patient,), own in patients.group_by("patient", maintain_order=True):
             sentences += _lacking(words, str(patient), own["time"].to_list(), before, after, kind)
-    if (rows["kind"] == "h5ad").any() and changes.is_empty():
-        sentences.append(
-            f"Cluster shares are not compared: no samples of both {before} and {after}."
-        )
-    return tuple(sentences)
+    return sentences
 
 
 def _lacking(
@@ -300,3 +301,22 @@ def _lacking(
     if not lacks or (kind == "atac" and before in times):
         return []
     return [f"{words} of {patient} not compared: no file of {' or '.join(lacks)}."]
+
+
+def _shares_not_compared(
+    shares: pl.DataFrame, changes: pl.DataFrame, before: str, after: str
+) -> list[str]:
+    if shares.is_empty():
+        return []
+    done = set(changes["file"]) if changes.height else set()
+    sentences = []
+    for (file,), own in shares.group_by("file", maintain_order=True):
+        if file in done:
+            continue
+        times = own["time"].unique().sort().to_list()
+        lacks = " and of ".join(time for time in (before, after) if time not in times)
+        sentences.append(
+            f"Cluster shares of {file} are not compared: no samples of {lacks}; its times are "
+            f"{', '.join(times[:8])} (options --before and --after)."
+        )
+    return sentences
