@@ -6,6 +6,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from graftline.assays.cd7_locus.atac import Floats
+from graftline.assays.cd7_locus.expression import in_order
 from graftline.assays.cd7_locus.gene import CD7, Region, promoter
 from graftline.figures.theme import (
     BLACK,
@@ -17,6 +18,9 @@ from graftline.figures.theme import (
     new_figure,
     themed,
 )
+
+# More clusters than colours: the same colour again with another line.
+_LINES = ("-", "--", ":", "-.")
 
 
 def draw_signal_tracks(
@@ -30,6 +34,7 @@ def draw_signal_tracks(
         Bases and mean signal by sample, from `signal_profile`.
     """
     top = max(float(signal.max()) for _, signal in profiles.values()) or 1.0
+    bottom = min(0.0, *(float(signal.min()) for _, signal in profiles.values()))
     with themed():
         figure = new_figure(DOUBLE_COLUMN, 0.8 + 0.75 * len(profiles))
         panels = figure.subplots(len(profiles), 1, squeeze=False, sharex=True)[:, 0]
@@ -40,26 +45,26 @@ def draw_signal_tracks(
             axes.axvspan(gene.start, gene.end, color=SKY, alpha=0.2, linewidth=0)
             axes.axvspan(upstream.start, upstream.end, color=ORANGE, alpha=0.25, linewidth=0)
             axes.fill_between(bases, signal, step="mid", color=CYCLE[n % len(CYCLE)], linewidth=0)
-            axes.set_ylim(0, 1.05 * top)
+            axes.set_ylim(1.05 * bottom, 1.05 * top)
             axes.set_ylabel(name, rotation=0, ha="right", va="center")
         panels[0].set_title(f"{gene.name}: body blue, promoter orange, transcribed to the left")
         panels[-1].set_xlabel(f"{gene.chromosome} (GRCh38)")
-        panels[-1].ticklabel_format(style="plain", useOffset=False)
+        panels[-1].xaxis.set_major_formatter("{x:,.0f}")
     return figure
 
 
 def draw_cluster_shares(shares: pl.DataFrame, *, times: Sequence[str]) -> Figure:
     """Share of every cluster at every time: one point per sample, a line through the means."""
-    clusters = shares["cluster"].unique().sort().to_list()
+    clusters = in_order(shares["cluster"].unique())
     with themed():
-        figure = new_figure(SINGLE_COLUMN + 1.0, 2.7)
+        figure = new_figure(SINGLE_COLUMN + 1.0, max(2.7, 0.6 + 0.17 * len(clusters)))
         axes = figure.subplots()
         for n, cluster in enumerate(clusters):
             part = shares.filter(pl.col("cluster") == cluster)
             values = [part.filter(pl.col("time") == t)["share"].to_list() for t in times]
-            colour = CYCLE[n % len(CYCLE)]
+            colour, line = CYCLE[n % len(CYCLE)], _LINES[n // len(CYCLE) % len(_LINES)]
             means = [sum(v) / len(v) if v else float("nan") for v in values]
-            axes.plot(range(len(times)), means, "-", color=colour, label=str(cluster))
+            axes.plot(range(len(times)), means, line, color=colour, label=str(cluster))
             for place, found in enumerate(values):
                 axes.plot(
                     [place] * len(found),

@@ -182,4 +182,4 @@ def _allele(bases: str) -> str:
 
 
 def _reads(reads: int | None, depth: int | None) -> str:
-    return "no depth" if depth is None or reads is None else f"{reads}/{depth}"
+    return "not stated" if depth is None or reads is None else f"{reads}/{depth}"

@@ -7,6 +7,7 @@ from graftline.assays.cd7_locus.expression import (
     cluster_shares,
     compare_cluster_shares,
     expression_by_cluster,
+    in_order,
 )
 from graftline.problems import InputError
 
@@ -68,3 +69,7 @@ def test_scaled_values_tell_no_detection_and_missing_ones_count_in_no_mean() -> 
     table = cells(("s", "a", "x", 0), ("s", "a", "x", 4), ("s", "a", "x", float("nan")))
     table = table.with_columns(pl.col("value").fill_nan(None))
     assert expression_by_cluster(table).row(0) == ("x", 3, 1, 50.0, 2.0)
+
+
+def test_clusters_that_are_numbers_are_counted() -> None:
+    assert in_order(["10", "2", "T 11", "T 9", "B"]) == ["2", "10", "B", "T 9", "T 11"]

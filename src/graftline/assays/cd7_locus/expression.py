@@ -1,5 +1,8 @@
 """CD7 by cluster and the share of clusters over time, with samples as replicates."""
 
+import re
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -68,6 +71,16 @@ def cluster_shares(cells: pl.DataFrame, *, file: str = "cells") -> pl.DataFrame:
     )
 
 
+def in_order(clusters: Iterable[str]) -> list[str]:
+    """Names of clusters with the numbers in them counted: 2 before 10."""
+
+    def key(name: str) -> list[tuple[int, str]]:
+        parts = re.split(r"(\d+)", name)
+        return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+    return sorted(clusters, key=key)
+
+
 def compare_cluster_shares(shares: pl.DataFrame, *, before: str, after: str) -> pl.DataFrame:
     """Change of each cluster's share between two times; samples, not cells, are the replicates.
 
@@ -78,7 +91,8 @@ def compare_cluster_shares(shares: pl.DataFrame, *, before: str, after: str) -> 
         10,000 random ones with a fixed seed), null with fewer than two samples on a side.
     """
     rows = []
-    for (cluster,), part in shares.sort("cluster").partition_by("cluster", as_dict=True).items():
+    for cluster in in_order(shares["cluster"].unique()):
+        part = shares.filter(pl.col("cluster") == cluster)
         early, late = (
             part.filter(pl.col("time") == time)["share"].to_numpy() for time in (before, after)
         )
@@ -96,7 +110,7 @@ def compare_cluster_shares(shares: pl.DataFrame, *, before: str, after: str) -> 
         "difference": pl.Float64,
         "p": pl.Float64,
     }
-    return pl.DataFrame(rows, schema=schema, orient="row").sort("cluster")
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _rank_p(early: Floats, late: Floats) -> float:
