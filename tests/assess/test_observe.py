@@ -49,3 +49,14 @@ def test_detectable_means_at_least_the_limit_of_quantification(value, limit, exp
     days = pl.DataFrame({"patient": ["P1"], "decision_day": [16.0]})
     seen = observe_at(trial, before(trial), days, variables=["car_t_detectable"])
     assert seen["car_t_detectable"].item() is expected
+
+
+def test_records_name_days_as_people_write_them():
+    labs = [
+        {"patient": "P1", "day": day, "analyte": "bilirubin", "value": 1.0, "unit": "mg/dL"}
+        for day in (3.0, 5.5)
+    ]
+    trial = worked(more={"labs": labs})
+    days = pl.DataFrame({"patient": ["P1", "P1"], "decision_day": [4.0, 6.0]})
+    records = observe_at(trial, before(trial), days, variables=["bilirubin"])["bilirubin_record"]
+    assert [record.split(", ")[1] for record in records] == ["day 3", "day 5.5"]

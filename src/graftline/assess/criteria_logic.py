@@ -11,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from graftline.assess.results import as_written
 from graftline.problems import Problem, ProtocolError
 from graftline.protocol import Comparison, Criterion
 from graftline.schema import TABLES
@@ -259,12 +260,11 @@ def _observed(comparison: Comparison, observed: pl.DataFrame) -> pl.Expr:
     if dtype == pl.Boolean():
         text = value.replace_strict({True: "yes", False: "no"}, default=None)
     elif dtype.is_numeric():
-        text = value.cast(pl.Float64).cast(pl.String).str.replace(r"\.0$", "")
+        text = as_written(value)
     said = pl.format("{} = {}", pl.lit(name), text)
     age = f"{name}_age_days"
     if age in observed.columns:
-        days = pl.col(age).cast(pl.Float64).cast(pl.String).str.replace(r"\.0$", "")
-        aged = pl.format("{} ({} d before)", said, days)
+        aged = pl.format("{} ({} d before)", said, as_written(pl.col(age)))
         said = pl.coalesce(aged, said)
     return pl.coalesce(said, pl.lit(f"{name}: not recorded"))
 

@@ -13,7 +13,7 @@ from graftline.assess.gvhd_organs import (
 )
 from graftline.assess.population import infused_patients, transplanted_patients
 from graftline.assess.printed import printed_criteria
-from graftline.assess.results import Assessed, as_results, combine_results
+from graftline.assess.results import Assessed, as_results, as_written, combine_results
 from graftline.rules import Read, Rule
 from graftline.trial import Trial, followup_ends, hsct_days, second_graft_days
 
@@ -294,7 +294,7 @@ def _closed_window(
         until=pl.when(waits).then(float(by_hsct_day)),
         lower_bound=pl.col("lower_bound") | early.fill_null(value=False),
         flags=pl.when(early)
-        .then(pl.format("last assessed on day {}", pl.col("last").round(1)))
+        .then(pl.format("last assessed on day {}", as_written(pl.col("last").round(1))))
         .otherwise("flags"),
     ).drop("closes", "still_open", "last")
 

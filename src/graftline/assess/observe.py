@@ -9,6 +9,7 @@ from graftline.assess.adjudicated import adjudicated_events
 from graftline.assess.criteria_logic import variables_of
 from graftline.assess.pancytopenia import pancytopenia_days
 from graftline.assess.response import adjudicated_responses
+from graftline.assess.results import as_written
 from graftline.assess.sorted_rows import is_last_row
 from graftline.schema import TABLES
 from graftline.trial import Trial
@@ -103,7 +104,9 @@ def _dated(rows: pl.DataFrame, column: str, table: str) -> pl.DataFrame:
             "patient",
             at=pl.col("day").floor(),
             value=column,
-            record=pl.format("{} row {}, day {}", pl.lit(table), pl.col("row"), pl.col("day")),
+            record=pl.format(
+                "{} row {}, day {}", pl.lit(table), pl.col("row"), as_written(pl.col("day"))
+            ),
         )
     )
 
@@ -141,7 +144,7 @@ def _analyte(trial: Trial, base: pl.DataFrame, analyte: str) -> pl.DataFrame:
             "value",
             at=pl.col("day").floor(),
             limit="quantification",
-            record=pl.format("labs row {}, day {}", pl.col("row"), pl.col("day")),
+            record=pl.format("labs row {}, day {}", pl.col("row"), as_written(pl.col("day"))),
         )
     )
     return _latest(base, rows)
@@ -157,7 +160,7 @@ def _response(trial: Trial, assessed: Assessed, base: pl.DataFrame) -> pl.DataFr
             "patient",
             at=pl.col("response_day").floor(),
             value="overall",
-            record=pl.format("events, response, day {}", pl.col("response_day")),
+            record=pl.format("events, response, day {}", as_written(pl.col("response_day"))),
         ),
     )
     if visits is None:
@@ -168,7 +171,7 @@ def _response(trial: Trial, assessed: Assessed, base: pl.DataFrame) -> pl.DataFr
             "patient",
             at=pl.col("response_day").floor(),
             value="overall",
-            record=pl.format("marrow, day {}", pl.col("day")),
+            record=pl.format("marrow, day {}", as_written(pl.col("day"))),
         ),
     )
     return _either(trial, mine, theirs)
@@ -182,7 +185,7 @@ def _mrd(trial: Trial, assessed: Assessed, base: pl.DataFrame) -> pl.DataFrame:
             "patient",
             at=pl.col("day").floor(),
             value=pl.col("label").str.to_lowercase(),
-            record=pl.format("events row {}, day {}", pl.col("row"), pl.col("day")),
+            record=pl.format("events row {}, day {}", pl.col("row"), as_written(pl.col("day"))),
         ),
     )
     tests = assessed.details.get("mrd_tests")
@@ -197,7 +200,7 @@ def _mrd(trial: Trial, assessed: Assessed, base: pl.DataFrame) -> pl.DataFrame:
                 "patient",
                 at=pl.col("day").floor(),
                 value="label",
-                record=pl.format("marrow, day {}", pl.col("day")),
+                record=pl.format("marrow, day {}", as_written(pl.col("day"))),
             ),
         ),
         theirs,
@@ -232,7 +235,7 @@ def _pancytopenia(trial: Trial, assessed: Assessed, base: pl.DataFrame) -> pl.Da
             "patient",
             at="day",
             value="met",
-            record=pl.format("labs (counts), day {}", pl.col("day")),
+            record=pl.format("labs (counts), day {}", as_written(pl.col("day"))),
         ),
     )
     return _either(trial, mine, _stated_until(trial, base, "pancytopenia", graded=False))
@@ -258,7 +261,9 @@ def _car_t_detectable(trial: Trial, assessed: Assessed, base: pl.DataFrame) -> p
                     "patient",
                     at=pl.col("day").floor(),
                     value=detected,
-                    record=pl.format("labs row {}, day {}", pl.col("row"), pl.col("day")),
+                    record=pl.format(
+                        "labs row {}, day {}", pl.col("row"), as_written(pl.col("day"))
+                    ),
                 ),
             )
         )
@@ -359,7 +364,7 @@ def _toxicity(event: str) -> Callable[[Trial, Assessed, pl.DataFrame], pl.DataFr
                 "patient",
                 at=pl.col("day").floor(),
                 value=pl.col("grade").cast(pl.Float64),
-                record=pl.format("vitals, day {}", pl.col("day")),
+                record=pl.format("vitals, day {}", as_written(pl.col("day"))),
             ),
         )
         return _either(trial, mine, theirs)
@@ -380,7 +385,7 @@ def _active_gvhd(trial: Trial, assessed: Assessed, base: pl.DataFrame) -> pl.Dat
             "patient",
             at=pl.col("day").floor(),
             value=pl.col("grade") > 0,
-            record=pl.format("gvhd, day {}", pl.col("day")),
+            record=pl.format("gvhd, day {}", as_written(pl.col("day"))),
         ),
     )
     return _either(trial, mine, theirs)

@@ -24,6 +24,11 @@ RESULT_SCHEMA: dict[str, type[pl.DataType]] = {
 }
 
 
+def as_written(number: pl.Expr) -> pl.Expr:
+    """A number as people write it in a sentence: 14 and 14.5, not 14.0."""
+    return number.cast(pl.Float64).cast(pl.String).str.strip_suffix(".0")
+
+
 @dataclass(frozen=True, slots=True)
 class Assessed:
     """What one criterion makes of a trial: results, and the tables behind them by name."""
