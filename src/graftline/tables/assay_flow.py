@@ -273,7 +273,9 @@ def mrd_listing(study: FlowStudy) -> ReportTable:
     note = (
         f"Positive: at least {t.detection_events} events; quantified: at least "
         f"{t.quantification_events}. Limits are these numbers over the nucleated events. A "
-        f"negative sample that cannot detect {100 * t.sensitivity:g}% is of low sensitivity."
+        f"negative sample that cannot detect {100 * t.sensitivity:g}%, or has fewer than "
+        f"{t.nucleated_events:,} nucleated events, is of low sensitivity. A trial's own definition "
+        "of MRD may ask for a fraction as well."
     )
     return ReportTable("flow-mrd", "Residual disease", columns, tuple(rows), table, (note, _EXACT))
 

@@ -70,6 +70,16 @@ def test_floats_are_linear_whatever_the_amplification_says(tmp_path: Path) -> No
     assert [p.column for p in sample.problems] == ["C1"]
 
 
+def test_the_gain_is_that_of_linear_amplifiers(tmp_path: Path) -> None:
+    # FCS 3.1: $PnG is for linear parameters; FlowCal and flowCore leave it out of logarithmic ones.
+    text = {"$P1E": "2,1", "$P1G": "8", "$P2G": "8"}
+    columns = [np.array([512, 0]), np.array([512, 0])]
+    path = write_fcs(tmp_path / "g.fcs", columns, kind="I", bits=16, ranges=1024, keywords=text)
+    sample = read_fcs(path)
+    assert channel_values(sample, "C1").tolist() == pytest.approx([10.0, 1.0])
+    assert channel_values(sample, "C2").tolist() == [64.0, 0.0]
+
+
 def test_empty_values_and_doubled_delimiters_in_one_file(tmp_path: Path) -> None:
     path = write_fcs(
         tmp_path / "e.fcs",

@@ -1,6 +1,5 @@
 """FlowJo's own look-up table and the counts stored in a workspace."""
 
-import csv
 import sys
 from pathlib import Path
 
@@ -8,29 +7,23 @@ import numpy as np
 import polars as pl
 import pytest
 
+from graftline.assays.flow.fcs import read_fcs
 from graftline.assays.flow.flowjo import (
     absent_samples,
-    biexponential_table,
     count_gating_ml,
     read_flowjo_counts,
     recompute_flowjo_counts,
 )
 from graftline.problems import ExtraMissingError, InputError
 from tests.assays.flow.fcs_writer import write_fcs
+from tests.assays.flow.workspace_files import (
+    BASE,
+    combination,
+    rectangle,
+    sample,
+    write_workspace,
+)
 from tests.reference import reference_path
-
-
-def test_biexponential_table_is_flowjos() -> None:
-    name = "tr_biex_l256_w-7.943282_n1.000000_m4.418540_r262144.000029.csv"
-    with reference_path(f"flow/flowjo_xforms/{name}").open() as stream:
-        printed = [float(row["lookup[i]"]) for row in csv.DictReader(stream)]
-    table = biexponential_table(
-        width_basis=-7.943282, negative=1.0, positive=4.418540, top=262144.000029
-    )
-    # FlowJo prints six digits.
-    assert table == pytest.approx(np.array(printed), rel=5e-6, abs=5e-4)
-    with pytest.raises(ValueError, match="width_basis"):
-        biexponential_table(width_basis=0.5, negative=0, positive=4.5, top=262144)
 
 
 def test_counts_stored_in_a_workspace() -> None:
@@ -88,7 +81,6 @@ def test_broken_workspaces_are_findings(tmp_path: Path) -> None:
     assert read_flowjo_counts(path).rows() == [("a.fcs", "g", None)]
 
 
-BASE = "http://www.isac-net.org/std/Gating-ML/v2.0"
 GATING_ML = f"""<?xml version="1.0" encoding="UTF-8"?>
 <gating:Gating-ML xmlns:gating="{BASE}/gating" xmlns:data-type="{BASE}/datatypes"
   xmlns:transforms="{BASE}/transformations">
@@ -113,3 +105,130 @@ def test_gating_ml_counts_by_hand(tmp_path: Path) -> None:
     (tmp_path / "g.xml").write_text(GATING_ML)
     with pytest.raises(InputError, match=r"b\.fcs"):
         count_gating_ml(tmp_path / "g.xml", other)
+
+
+X, Y = np.arange(10.0), np.array([0.0, 5, 0, 5, 0, 5, 0, 5, 0, 5])
+
+
+def populations() -> str:
+    """By hand of X 0-9 and Y 0, 5 in turn; FlowJo's counts are those of its own plot of 100."""
+    return (
+        rectangle("low", {"X": (0, 4)}, 40, rectangle("odd", {"Y": (1, 9)}, 20))
+        + rectangle("high", {"X": (6, 99)}, 40)
+        + combination("Or", "ends", ["low", "high"], 80, rectangle("odd", {"Y": (1, 9)}, 40))
+        + combination("Not", "rest", ["low"], 60)
+        + combination("And", "none", ["low", "high"], 0)
+    )
+
+
+COUNTS = {
+    "low": 4,
+    "low/odd": 2,
+    "high": 4,
+    "ends": 8,
+    "ends/odd": 4,
+    "rest": 6,
+    "none": 0,
+}
+
+
+def events_of(table: pl.DataFrame, sample: str) -> dict[str, int | None]:
+    return dict(table.filter(pl.col("sample") == sample).select("gate", "events").iter_rows())
+
+
+def test_and_or_and_not_populations_are_counted_too(tmp_path: Path) -> None:
+    pytest.importorskip("flowkit")
+    workspace = write_workspace(
+        tmp_path / "w.wsp", [sample("a.fcs", populations(), channels=("X", "Y"))]
+    )
+    stored = events_of(read_flowjo_counts(workspace), "a.fcs")
+    assert stored["ends/odd"] == 40
+    assert set(stored) == set(COUNTS)
+    fcs = write_fcs(tmp_path / "a.fcs", [X, Y], names=["X", "Y"])
+    assert events_of(recompute_flowjo_counts(workspace, [fcs]), "a.fcs") == COUNTS
+
+
+@pytest.mark.parametrize(
+    ("called", "uri", "keyword"),
+    [
+        ("Tube 1", "file:/C:/my%20data/a.fcs", "old.fcs"),
+        ("old.fcs", "file:/C:/my%20data/b.fcs", "old.fcs"),
+        ("Renamed by hand", "file:/C:/my%20data/b.fcs", "old.fcs"),
+        ("a.fcs", "file:/C:/b.fcs", "another.fcs"),
+    ],
+)
+def test_samples_find_their_file_by_every_name_flowjo_knows(
+    called: str, uri: str, keyword: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("flowkit")
+    workspace = write_workspace(
+        tmp_path / "w.wsp",
+        [sample(called, populations(), channels=("X", "Y"), uri=uri, original=keyword)],
+    )
+    fcs = write_fcs(tmp_path / "a.fcs", [X, Y], names=["X", "Y"], keywords={"$FIL": "old.fcs"})
+    assert absent_samples(workspace, [fcs]) == []
+    assert events_of(recompute_flowjo_counts(workspace, [fcs]), called) == COUNTS
+
+
+def test_two_samples_of_one_name_are_not_confused(tmp_path: Path) -> None:
+    pytest.importorskip("flowkit")
+    one = sample("a.fcs", rectangle("g", {"X": (0, 4)}, 1), channels=("X", "Y"))
+    other = sample("a.fcs", rectangle("g", {"X": (0, 2)}, 2), channels=("X", "Y"))
+    workspace = write_workspace(tmp_path / "w.wsp", [one, other])
+    fcs = write_fcs(tmp_path / "a.fcs", [X, Y], names=["X", "Y"])
+    assert read_flowjo_counts(workspace).rows() == [("a.fcs", "g", 1), ("a.fcs (2)", "g", 2)]
+    assert recompute_flowjo_counts(workspace, [fcs])["events"].to_list() == [None, None]
+    told = " ".join(str(problem.expected) for problem in absent_samples(workspace, [fcs]))
+    assert "a name for each sample" in told
+    assert "not of a.fcs, a.fcs (2)" in told
+
+
+def test_many_samples_without_files_are_one_finding(tmp_path: Path) -> None:
+    samples = [sample(f"{n}.fcs", populations(), channels=("X", "Y")) for n in range(40)]
+    found = absent_samples(write_workspace(tmp_path / "w.wsp", samples), [])
+    assert len(found) == 1
+    assert "40 of its 40 samples" in found[0].expected
+
+
+@pytest.mark.parametrize(
+    ("extra", "scales", "words"),
+    [
+        ("", {"X": "<transforms:miltenyi>"}, "miltenyi"),
+        (
+            '<transforms:spilloverMatrix name="m" prefix="" suffix="" spectral="1"'
+            ' weightOptAlgorithmType="WLS"/>',
+            {},
+            "Spectral matrices",
+        ),
+    ],
+)
+def test_what_flowkit_cannot_do_is_a_finding(
+    extra: str, scales: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("flowkit")
+    text = sample("a.fcs", populations(), channels=("X", "Y"), scales=scales, extra=extra)
+    workspace = write_workspace(tmp_path / "w.wsp", [text])
+    fcs = write_fcs(tmp_path / "a.fcs", [X, Y], names=["X", "Y"])
+    with pytest.raises(InputError, match=words) as caught:
+        recompute_flowjo_counts(workspace, [fcs])
+    assert "without FCS files" in caught.value.problems[0].remedy
+
+
+def test_gates_are_put_on_the_columns_their_names_say(tmp_path: Path) -> None:
+    """By hand of the file: $P7N is FL4-H. FlowKit's own reader loses $P6N and counts column 6."""
+    pytest.importorskip("flowkit")
+    fcs = reference_path("flow/flowcore_facscalibur/0877408774.B08")
+    (tmp_path / "g.xml").write_text(
+        GATING_ML.replace('"X"', '"FL4-H"').replace('min="2" gating:max="4"', 'min="10"')
+    )
+    read = read_fcs(fcs)
+    expected = int((10 ** (read.raw["p7"].astype(float) * 4 / 1024) >= 10).sum())
+    assert count_gating_ml(tmp_path / "g.xml", fcs)["events"].to_list() == [expected]
+
+
+def test_offsets_one_byte_late_do_not_stop_a_workspace(tmp_path: Path) -> None:
+    pytest.importorskip("flowkit")
+    text = sample("a.fcs", populations(), channels=("X", "Y"))
+    workspace = write_workspace(tmp_path / "w.wsp", [text])
+    fcs = write_fcs(tmp_path / "a.fcs", [X, Y], names=["X", "Y"], data_surplus=1)
+    assert events_of(recompute_flowjo_counts(workspace, [fcs]), "a.fcs") == COUNTS

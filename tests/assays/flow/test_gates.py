@@ -65,6 +65,30 @@ def test_gate_counts_of_facscalibur_files(file: str, tmp_path: Path) -> None:
     assert {g: counts[shifted.get(g, g)] for g in golden} == golden
 
 
+@pytest.mark.parametrize(("file", "count"), [("B08", 8291), ("E07", 8514), ("F06", 8765)])
+def test_gate_counts_that_flowcore_prints(file: str, count: int) -> None:
+    """FSC-H in [0.2, 0.8) and SSC-H in [0, 0.8) of 1023; counts in flowCore's own examples."""
+    sample = read_fcs(reference_path(f"flow/flowcore_facscalibur/0877408774.{file}"))
+    bounds = [
+        {"channel": "FSC-H", "min": 0.2 * 1023, "max": 0.8 * 1023},
+        {"channel": "SSC-H", "min": 0, "max": 0.8 * 1023},
+    ]
+    gated = gate_sample(sample, parse_gating({"gates": [{"name": "g", "bounds": bounds}]}))
+    assert int(gated.inside["g"].sum()) == count
+
+
+def test_columns_are_called_as_the_file_repeats_it() -> None:
+    """BD's own keywords name the columns a second time, and no empty value stands before those."""
+    for file in ("B08", "E07", "F06"):
+        sample = read_fcs(reference_path(f"flow/flowcore_facscalibur/0877408774.{file}"))
+        assert sample.keywords["BD$NPAR"] == "7"
+        repeated = tuple(sample.keywords[f"BD$P{n}N"] for n in range(1, 8))
+        assert sample.channels == (*repeated, "Time")
+        assert repeated[5:] == ("FL1-A", "FL4-H")
+        decades = {p.name: p.decades for p in sample.parameters}
+        assert (decades["FL1-A"], decades["FL4-H"]) == (0, 4)
+
+
 def test_compensated_and_logicle_statistics_are_flowkits() -> None:
     sample = read_fcs(reference_path("flow/compensation/test_comp_example.fcs"))
     gating = parse_gating(
@@ -95,6 +119,42 @@ def test_matrix_from_csv_and_one_channel_at_a_time_equals_all_at_once() -> None:
     for i, channel in enumerate(matrix.detectors):
         one = axis_values(sample, gating, matrix, Dimension(channel))
         assert one == pytest.approx(whole[:, i], rel=1e-9, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X,Y\n1,0.1\n0.1,1\n",
+        ",X,Y\nX,1,0.1\nY,0.1,1\n",
+        "# X,Y\n1,0.1\n0.1,1\n\n",
+        "X;Y\n1;0.1\n0.1;1\n",
+        "X\tY\n1\t0.1\n0.1\t1\n",
+        ",X :: CD3,Y :: CD7\nX :: CD3,1,0.1\nY :: CD7,0.1,1\n",
+    ],
+)
+def test_matrices_as_other_programs_write_them(text: str, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(text)
+    matrix = read_spillover_csv(tmp_path / "m.csv")
+    assert matrix.detectors == ("X", "Y")
+    assert matrix.matrix.tolist() == [[1, 0.1], [0.1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("X,Y\n100,10\n10,100\n", "divided by 100"),
+        ("X,Y\n1,1\n1,1\n", "inverted"),
+        ("X,X\n1,0\n0,1\n", "each detector occurs once"),
+        ("X,Y\n1,nan\n0,1\n", "numbers"),
+        ("X,Y\n1,a\n0,1\n", "numbers in rows"),
+        ("X,Y\n" + "1" * 200_000 + ",0\n0,1\n", "matrix"),
+        ("", "a line of detectors"),
+    ],
+)
+def test_matrices_that_cannot_be_used_are_findings(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_spillover_csv(tmp_path / "m.csv")
 
 
 def test_compensation_by_hand() -> None:
@@ -188,7 +248,15 @@ SCALES = (
     Scale("asinh", cofactor=5),
     Scale("log", t=10000, m=4),
     Scale("linear", t=10000, a=100),
+    Scale("biex", t=10000, width=-30, negative=0.5),
 )
+_BIEX = {"width", "positive", "negative"}
+
+
+def as_written(scale: Scale) -> dict[str, object]:
+    names = {field.name for field in fields(Scale)}
+    kept = {"kind", "t", *_BIEX} if scale.kind == "biex" else names - _BIEX
+    return {name: getattr(scale, name) for name in kept}
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
@@ -208,17 +276,21 @@ def test_a_box_on_a_scale_holds_the_events_whose_scaled_values_it_holds(
     """The definition of GatingML 2.0: ``min <= scaled value < max``, also where they are equal."""
     column = [*values, float("nan"), 0.0]
     scaled = apply_scale(np.array(column), scale)
-    low = float(scaled[0]) if tie and np.isfinite(scaled[0]) else ends[0]
-    bound = {"channel": "X", "scale": "s", "min": low, "max": low + ends[1]}
+    length = 4096 if scale.kind == "biex" else 1
+    low = float(scaled[0]) if tie and np.isfinite(scaled[0]) else ends[0] * length
+    high = low + ends[1] * length
+    bound = {"channel": "X", "scale": "s", "min": low, "max": high}
     gating = parse_gating(
         {
-            "scales": {"s": {f.name: getattr(scale, f.name) for f in fields(Scale)}},
+            "scales": {"s": as_written(scale)},
             "gates": [{"name": "g", "bounds": [bound]}],
         }
     )
     sample = sample_with(tmp_path_factory.mktemp("box"), X=column)
-    expected = (scaled >= low) & (scaled < low + ends[1])
+    expected = (scaled >= low) & (scaled < high)
     assert gate_sample(sample, gating).inside["g"].tolist() == expected.tolist()
+    if scale.kind == "biex" and not 0 < scaled[0] < 4096:
+        return
     assert invert_scale(scaled[:1], scale) == pytest.approx(
         column[:1] if scale.kind != "log" or column[0] > 0 else [0], rel=1e-9, abs=1e-7
     )
@@ -321,8 +393,9 @@ def test_a_gating_file_with_many_faults_names_them_all(tmp_path: Path) -> None:
     for word in (
         *(
             "not 'gate'",
-            "logicle, asinh",
+            "logicle, biex, asinh",
             "0 <= w",
+            "not 'log10'",
             "not 'h'",
             "not 'mim'",
             "each name once",

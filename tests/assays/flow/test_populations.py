@@ -12,6 +12,8 @@ from graftline.assays.flow.gating_file import parse_gating
 from graftline.assays.flow.markers import car_axis, cd7_axis, gate_markers, is_cd7
 from graftline.assays.flow.populations import concentration, t_cell_labs
 from graftline.assays.flow.residual import marrow_row, mrd_result
+from graftline.assays.flow.sample_tables import mrd_table
+from graftline.assess.mrd import classify_mrd
 from graftline.problems import InputError
 from tests.assays.flow.fcs_writer import write_fcs
 
@@ -118,16 +120,62 @@ def test_without_a_reference_there_are_shares_and_no_counts(tmp_path: Path) -> N
     [
         (50, 500_000, "positive", 4e-5),
         (20, 200_000, "positive", 1e-4),
-        (19, 200_000, "negative", 1e-4),
+        (19, 500_000, "negative", 4e-5),
         (0, 500_000, "negative", 4e-5),
-        (0, 199_999, "negative, low sensitivity", 20 / 199_999),
+        (0, 499_999, "negative, low sensitivity", 20 / 499_999),
+        (19, 200_000, "negative, low sensitivity", 1e-4),
         (20, 100_000, "positive", 2e-4),
     ],
 )
 def test_mrd_at_its_limits(events: int, total: int, label: str, limit: float) -> None:
+    """20 events detect; 500,000 make a negative one (Heuser 2021), where they see 1e-4."""
     found = mrd_result(events, total)
     assert (found.label, found.limit_of_detection) == (label, pytest.approx(limit))
     assert found.low <= found.fraction <= found.high
+
+
+@pytest.mark.parametrize(
+    ("total", "needed", "label"),
+    [(200_000, 0, "negative"), (199_999, 0, "negative, low sensitivity"), (1000, 1000, "negative")],
+)
+def test_what_a_negative_mrd_needs_is_the_laboratorys(total: int, needed: int, label: str) -> None:
+    sensitivity = 1e-4 if total > 1000 else 0.02
+    found = mrd_result(0, total, sensitivity=sensitivity, nucleated_events=needed)
+    assert found.label == label
+
+
+def test_the_page_says_of_mrd_what_the_trial_says(tmp_path: Path) -> None:
+    """The label of a sample and the one that `assess` derives from its row of marrow."""
+    random = np.random.default_rng(1)
+    for events in (499_999, 500_000):
+        values = random.random(events).astype("f4") + 1
+        sample = read_fcs(write_fcs(tmp_path / "m.fcs", [values], names=["CD34"]))
+        gates = [
+            {"name": "nucleated", "bounds": [{"channel": "CD34", "min": 0}]},
+            {"name": "mrd", "parent": "nucleated", "bounds": [{"channel": "CD34", "min": 9}]},
+        ]
+        roles = {"nucleated": "nucleated", "mrd": "mrd"}
+        found = gate_sample(sample, parse_gating({"gates": gates, "roles": roles}))
+        row = marrow_row(found, patient="P1", day=30, gate_markers="CD34")
+        unknown = {"day_low": [None], "day_high": [None]}
+        marrow = row.with_columns(pl.DataFrame(unknown, schema=dict.fromkeys(unknown, pl.Float64)))
+        told = classify_mrd(marrow)["label"].to_list()
+        assert told == mrd_table(found, markers="CD34")["label"].to_list()
+
+
+def test_mrd_outside_the_nucleated_cells_is_refused(tmp_path: Path) -> None:
+    sample = read_fcs(write_fcs(tmp_path / "m.fcs", [np.arange(10.0)], names=["X"]))
+    gates = [
+        {"name": "nucleated", "bounds": [{"channel": "X", "max": 6}]},
+        {"name": "blasts", "bounds": [{"channel": "X", "min": 4}]},
+    ]
+    roles = {"nucleated": "nucleated", "mrd": "blasts"}
+    found = gate_sample(sample, parse_gating({"gates": gates, "roles": roles}))
+    # 6 to 9 are blasts and not nucleated.
+    with pytest.raises(InputError, match="4 events of blasts outside"):
+        mrd_table(found, markers="X")
+    with pytest.raises(InputError, match="of which it is a share"):
+        marrow_row(found, patient="P", day=1, gate_markers="X")
 
 
 def test_mrd_interval_is_exact() -> None:

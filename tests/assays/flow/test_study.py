@@ -98,7 +98,7 @@ def test_between_detection_and_quantification(cells: int, label: str, tmp_path: 
     (tmp_path / "g.toml").write_text(GATING)
     sheet = tmp_path / "flow.csv"
     sheet.write_text("file,patient,day,specimen,gating\nm.fcs,P01,28,marrow,g.toml\n")
-    found = flow_study(sheet, thresholds=FlowThresholds(sensitivity=0.05))
+    found = flow_study(sheet, thresholds=FlowThresholds(sensitivity=0.05, nucleated_events=500))
     row = found.mrd.row(0, named=True)
     assert (row["label"], row["quantified"]) == (label, cells >= 50)
     told = mrd_listing(found).rows[0].cells[1]

@@ -1,5 +1,6 @@
 """FCS files into samples: named channels, linear values, spillover, findings."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -159,7 +160,8 @@ def channel_values(sample: FlowSample, name: str, events: slice = slice(None)) -
     raw = sample.raw[events][f"p{parameter.number}"]
     if parameter.name.upper() == "TIME":
         # $TIMESTEP takes the place of the gain, which BD software also writes for time.
-        return linear_values(replace(parameter, gain=1.0), raw) * sample.time_step
+        with np.errstate(over="ignore"):
+            return linear_values(replace(parameter, gain=1.0), raw) * sample.time_step
     return linear_values(parameter, raw)
 
 
@@ -184,17 +186,20 @@ def _time_step(path: Path, keywords: Mapping[str, str]) -> tuple[float, list[Pro
     if not text:
         return 1.0, []
     try:
-        return float(text), []
+        step = float(text)
     except ValueError:
-        return 1.0, [
-            Problem(
-                path.name,
-                "seconds in $TIMESTEP; the time channel stays in ticks",
-                "nothing to do unless a gate uses time",
-                severity=Severity.WARNING,
-                found=text,
-            )
-        ]
+        step = math.nan
+    if math.isfinite(step) and step > 0:
+        return step, []
+    return 1.0, [
+        Problem(
+            path.name,
+            "seconds in $TIMESTEP; the time channel stays in ticks",
+            "nothing to do unless a gate uses time",
+            severity=Severity.WARNING,
+            found=text,
+        )
+    ]
 
 
 def _remarks(

@@ -13,6 +13,8 @@ from graftline.problems import Problem, Severity
 
 Floats = NDArray[np.float64]
 _LITTLE, _BIG = ("1,2,3,4", "1,2", "1", "1,2,3,4,5,6,7,8"), ("4,3,2,1", "2,1", "8,7,6,5,4,3,2,1")
+# The type says the size of floating-point parameters, whatever their number of bits is.
+_MOST_BITS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +91,21 @@ def _parameter(path: Path, keywords: Mapping[str, str], n: int) -> Parameter:
         raise unreadable(path, f"decades and offset in $P{n}E", found=keywords[f"$P{n}E"])
     kind = keywords.get(f"$P{n}DATATYPE", keywords.get("$DATATYPE", "I")).strip().upper()
     name = keywords.get(f"$P{n}N", "").strip() or f"P{n}"
+    bits = whole_keyword(path, keywords, f"$P{n}B", "0")
+    gain = number_keyword(path, keywords, f"$P{n}G", "1")
+    if bits > _MOST_BITS:
+        raise unreadable(path, f"8 to 64 bits in $P{n}B", found=keywords[f"$P{n}B"])
+    if gain < 0:
+        raise unreadable(path, f"a gain above 0 in $P{n}G", found=keywords[f"$P{n}G"])
     return Parameter(
         n,
         name,
         keywords.get(f"$P{n}S", "").strip(),
-        whole_keyword(path, keywords, f"$P{n}B", "0"),
+        bits,
         number_keyword(path, keywords, f"$P{n}R", "0"),
         decades,
         offset,
-        number_keyword(path, keywords, f"$P{n}G", "1"),
+        gain,
         kind,
     )
 
@@ -218,7 +226,8 @@ def linear_values(parameter: Parameter, raw: NDArray[np.generic]) -> Floats:
     """Raw values of one parameter on the linear scale.
 
     Integers are masked to $PnR's bits and, with $PnE decades d and offset f, become
-    f 10^(d x / $PnR); f = 0 is taken as 1. Otherwise values are divided by the gain $PnG.
+    f 10^(d x / $PnR); f = 0 is taken as 1. Otherwise values are divided by the gain $PnG, which is
+    that of a linear amplifier.
     """
     if parameter.kind == "I" and parameter.range > 1:
         width = min(math.ceil(math.log2(parameter.range)), parameter.bits)
@@ -229,7 +238,7 @@ def linear_values(parameter: Parameter, raw: NDArray[np.generic]) -> Floats:
         if parameter.kind == "I" and parameter.decades > 0 and parameter.range > 0:
             values = 10 ** (parameter.decades * values / parameter.range)
             values = values * (parameter.offset or 1.0)
-        if parameter.gain not in (0.0, 1.0):
+        elif parameter.gain not in (0.0, 1.0):
             values = values / parameter.gain
     return values
 

@@ -1,62 +1,46 @@
 """FlowJo 10 workspaces and GatingML 2.0: stored counts beside counts computed anew."""
 
-import math
+import tempfile
+import traceback
 import warnings
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-import numpy as np
 import polars as pl
 
 from graftline.assays.extras import load_extra
-from graftline.assays.flow.scales import Floats, negative_rate
+from graftline.assays.flow.fcs import FlowSample, read_fcs
+from graftline.assays.flow.plain_fcs import write_plain_fcs
 from graftline.problems import InputError, Problem, Severity
 
 _COMPARE = "compare its gates, channels and matrices with those of the FCS files, or save it again"
 _COUNTS = {"sample": pl.String, "gate": pl.String, "events": pl.Int64}
+_POPULATIONS = ("Population", "AndNode", "OrNode", "NotNode")
+_MOST_NAMED = 5
+
+Node = ElementTree.Element
 
 
-def biexponential_table(
-    *, width_basis: float, negative: float, positive: float, top: float, bins: int = 4096
-) -> Floats:
-    """Linear value at each display bin of FlowJo's biexponential scale, shape (bins,).
+@dataclass(frozen=True, slots=True)
+class WorkspaceSample:
+    """A sample of a workspace: its name, its file's name and $FIL, and the counts stored with it.
 
-    Parameters
-    ----------
-    width_basis : float
-        FlowJo's width basis, below 0.
-    negative, positive : float
-        Extra negative decades and positive decades.
-    top : float
-        Linear value at the end of the scale.
-
-    Raises
-    ------
-    ValueError
-        A width basis that is not below -1, or decades that leave no positive part.
+    FlowJo calls a sample by $FIL, by its file or as its user says: ``called``. ``name`` is unique:
+    the second sample of a name is ``name (2)`` here, and ``twin`` is true of both.
     """
-    if not width_basis < -1 or not positive > math.log10(-width_basis) / 2 or not top > 0:
-        raise ValueError(
-            "the biexponential scale needs width_basis < -1, positive decades, top > 0"
-        )
-    half = math.log10(-width_basis) / 2
-    below = max(negative, 0.0) + half
-    decades = positive - half
-    zero = min(int(below * bins / (below + decades)), bins // 2)
-    if zero:
-        decades = below * bins / zero
-    width = half / decades
-    b = decades * math.log(10)
-    d = negative_rate(b, width)
-    at = np.arange(bins) / (bins + 1)
-    curve = np.exp(b * at) - math.exp((b + d) * (width + below / decades)) * np.exp(-d * at)
-    values: Floats = top / math.exp(b) * (curve - curve[zero])
-    # Below zero the scale mirrors the part above it.
-    values[:zero] = -values[2 * zero - np.arange(zero)]
-    return values
+
+    name: str
+    called: str
+    twin: bool
+    file_name: str
+    original: str
+    counts: tuple[tuple[str, int | None], ...]
 
 
 def read_flowjo_counts(path: str | Path) -> pl.DataFrame:
@@ -65,8 +49,25 @@ def read_flowjo_counts(path: str | Path) -> pl.DataFrame:
     Returns
     -------
     DataFrame [sample, gate, events]
-        ``gate`` is the path of populations, such as ``Time/Singlets/CD3+``; in file order.
-        ``events`` is null where FlowJo had not computed a count (it stores -1).
+        ``gate`` is the path of populations, such as ``Time/Singlets/CD3+``, and/or/not gates among
+        them; in file order. ``events`` is null where FlowJo had not computed a count (it stores
+        -1).
+
+    Raises
+    ------
+    InputError
+        Not a FlowJo 10 workspace.
+    """
+    rows = [
+        (sample.name, gate, events)
+        for sample in read_workspace(path)
+        for gate, events in sample.counts
+    ]
+    return pl.DataFrame(rows, schema=_COUNTS, orient="row")
+
+
+def read_workspace(path: str | Path) -> list[WorkspaceSample]:
+    """The samples of a FlowJo 10 workspace, in file order.
 
     Raises
     ------
@@ -78,24 +79,51 @@ def read_flowjo_counts(path: str | Path) -> pl.DataFrame:
         root = ElementTree.parse(path).getroot()
     except (OSError, ElementTree.ParseError, ValueError, LookupError) as fault:
         raise InputError([_fault(path, f"a FlowJo workspace ({fault})")]) from None
-    nodes = list(root.iter("SampleNode"))
-    if not nodes:
+    holders = [(holder, node) for holder in root.iter() for node in holder.findall("SampleNode")]
+    if not holders:
         raise InputError([_fault(path, "a FlowJo 10 workspace with samples")])
-    rows = [
-        (node.get("name", ""), gate, events)
-        for node in nodes
-        for gate, events in _populations(node, "")
-    ]
-    return pl.DataFrame(rows, schema=_COUNTS, orient="row")
+    names = Counter(node.get("name", "") for _, node in holders)
+    seen: Counter[str] = Counter()
+    samples = []
+    for holder, node in holders:
+        name = node.get("name", "")
+        seen[name] += 1
+        samples.append(
+            WorkspaceSample(
+                name if seen[name] == 1 else f"{name} ({seen[name]})",
+                name,
+                names[name] > 1,
+                _file_of(holder),
+                _keyword(holder, "$FIL"),
+                tuple(_populations(node, "")),
+            )
+        )
+    return samples
 
 
-def _populations(node: "ElementTree.Element[str]", above: str) -> list[tuple[str, int | None]]:
+def _file_of(holder: "Node[str]") -> str:
+    data_set = holder.find("DataSet")
+    uri = "" if data_set is None else unquote(data_set.get("uri", ""))
+    return uri.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _keyword(holder: "Node[str]", name: str) -> str:
+    for keyword in holder.findall("Keywords/Keyword"):
+        if keyword.get("name") == name:
+            return keyword.get("value", "")
+    return ""
+
+
+def _populations(node: "Node[str]", above: str) -> list[tuple[str, int | None]]:
     found: list[tuple[str, int | None]] = []
-    for population in node.findall("Subpopulations/Population"):
-        name = above + population.get("name", "")
-        count = population.get("count", "")
-        found.append((name, int(count) if count.isascii() and count.isdigit() else None))
-        found.extend(_populations(population, name + "/"))
+    for below in node.findall("Subpopulations"):
+        for population in below:
+            if population.tag not in _POPULATIONS:
+                continue
+            name = above + population.get("name", "")
+            count = population.get("count", "")
+            found.append((name, int(count) if count.isascii() and count.isdigit() else None))
+            found.extend(_populations(population, name + "/"))
     return found
 
 
@@ -120,24 +148,33 @@ def recompute_flowjo_counts(path: str | Path, fcs: Sequence[str | Path]) -> pl.D
     ExtraMissingError
         FlowKit is not installed.
     InputError
-        Not a workspace, or one whose gates or files FlowKit cannot use.
+        Not a workspace, or one whose gates or files cannot be used; every one.
     """
-    stored = read_flowjo_counts(path)
     path = Path(path)
+    samples = read_workspace(path)
     purpose = "Gating by FlowJo workspaces (the counts stored in one are shown without FCS files)"
     flowkit = load_extra("flowkit", extra="flowjo", purpose=purpose)
-    asked = set(stored["sample"])
-    files = [str(file) for file in fcs if Path(file).name in asked]
+    matched = _files_of(samples, fcs)[0]
     rows: list[tuple[str, str, int]] = []
-    with _foreign_faults(path, "a workspace whose gates can be applied"):
-        if files:
-            workspace = flowkit.Workspace(str(path), fcs_samples=files)
-            for sample in workspace.get_sample_ids():
-                workspace.analyze_samples(sample_id=sample, use_mp=False)
-                rows += _reported(sample, workspace.get_gating_results(sample).report)
+    problems: list[Problem] = []
+    if matched:
+        alone = f"{_COMPARE}; without FCS files, the counts stored in it are shown"
+        with _foreign_faults(path, "a workspace whose gates can be applied", alone):
+            workspace = flowkit.Workspace(str(path), load_missing_file_data=True)
+    for name, file in matched.items():
+        try:
+            with _foreign_faults(file, f"a file to which the gates of {path.name} apply"):
+                sample = _flowkit_sample(flowkit, read_fcs(file), name, flowjo=True)
+                report = workspace.get_gating_strategy(name).gate_sample(sample).report
+                rows += _reported(name, report)
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
     computed = pl.DataFrame(rows, schema=_COUNTS, orient="row")
     return (
-        stored.rename({"events": "flowjo_events"})
+        read_flowjo_counts(path)
+        .rename({"events": "flowjo_events"})
         .join(computed, on=["sample", "gate"], how="left", validate="m:1", maintain_order="left")
         .select(
             "sample",
@@ -150,7 +187,7 @@ def recompute_flowjo_counts(path: str | Path, fcs: Sequence[str | Path]) -> pl.D
 
 
 def absent_samples(path: str | Path, fcs: Sequence[str | Path]) -> list[Problem]:
-    """A finding for each sample of a workspace without its FCS file, and each file without sample.
+    """Findings: samples of a workspace without their FCS file, files without sample, twins.
 
     Raises
     ------
@@ -158,45 +195,105 @@ def absent_samples(path: str | Path, fcs: Sequence[str | Path]) -> list[Problem]
         Not a workspace.
     """
     name = Path(path).name
-    samples = read_flowjo_counts(path)["sample"].unique(maintain_order=True).to_list()
-    given = [Path(file).name for file in fcs]
-    lacking = [
+    samples = read_workspace(path)
+    matched, problems = _files_of(samples, fcs)
+    known = [s for s in samples if not s.twin]
+    lacking = [s.name for s in known if s.name not in matched]
+    if len(lacking) > _MOST_NAMED:
+        rest = len(lacking) - _MOST_NAMED
+        named = ", ".join(lacking[:_MOST_NAMED])
+        lacking = [f"of {len(lacking)} of its {len(samples)} samples: {named} and {rest} more"]
+    remedy = "give it too, under the name the workspace knows; its gates were not applied anew"
+    absent = [Problem(name, f"the file {sample}", remedy, Severity.WARNING) for sample in lacking]
+    twins = dict.fromkeys(s.called for s in samples if s.twin)
+    same = [
         Problem(
             name,
-            f"the file {sample}",
-            "give it too, under the name the workspace knows; its gates were not applied anew",
+            "a name for each sample; those of one name were not gated anew",
+            "give them names of their own in FlowJo, and save it again",
             Severity.WARNING,
+            found=twin,
         )
-        for sample in samples
-        if sample not in given
+        for twin in twins
     ]
-    strangers = [
-        Problem(
-            file,
-            f"a sample of the workspace: {', '.join(samples[:5])}",
-            "give it the name the workspace knows; it was not read",
-            Severity.WARNING,
-        )
-        for file in given
-        if file not in samples
-    ]
-    return lacking + strangers
+    return [*absent, *same, *problems]
+
+
+def _files_of(
+    samples: Sequence[WorkspaceSample], fcs: Sequence[str | Path]
+) -> tuple[dict[str, Path], list[Problem]]:
+    """The file of each sample that has one, by the sample's name, and findings about the rest."""
+    matched: dict[str, Path] = {}
+    problems = []
+    for file in map(Path, fcs):
+        found = _samples_of(samples, file)
+        names = [sample.name for sample in found]
+        if len(found) == 1 and not found[0].twin and names[0] not in matched:
+            matched[names[0]] = file
+            continue
+        listed = ", ".join(sample.name for sample in samples[:_MOST_NAMED])
+        expected = f"a sample of the workspace: {listed}"
+        if len(found) > 1 or any(sample.twin for sample in found):
+            expected = f"a file of one sample, not of {', '.join(names)}"
+        elif found:
+            expected = f"one file of the sample {names[0]}; the first was read"
+        remedy = "give it the name the workspace knows; it was not read"
+        problems.append(Problem(file.name, expected, remedy, Severity.WARNING))
+    return matched, problems
+
+
+def _samples_of(samples: Sequence[WorkspaceSample], file: Path) -> list[WorkspaceSample]:
+    """Samples that a file may be: by their name, by their file's, by what the file calls itself."""
+    named = [s for s in samples if s.called == file.name]
+    if named:
+        return named
+    located = [s for s in samples if s.file_name == file.name]
+    if located or not file.is_file():
+        return located
+    original = read_fcs(file).keywords.get("$FIL", "").strip()
+    return [s for s in samples if original and original in (s.called, s.original)]
 
 
 @contextmanager
-def _foreign_faults(path: Path, expected: str) -> Iterator[None]:
+def _foreign_faults(path: Path, expected: str, remedy: str = _COMPARE) -> Iterator[None]:
     """Faults that FlowKit raises about a file, as findings; its warnings are not shown."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, LookupError) as fault:
-        raise InputError([_fault(path, f"{expected} ({fault})", _COMPARE)]) from None
+    except InputError:
+        raise
     except Exception as fault:
-        # FlowKit and FlowIO have exceptions of their own, which exist only where they are.
-        if type(fault).__module__.split(".")[0] not in ("flowkit", "flowio", "lxml"):
+        # Of many kinds: FlowKit lets those of the packages it stands on through as they are.
+        frames = [frame for frame, _ in traceback.walk_tb(fault.__traceback__)]
+        if not any(_is_foreign(str(frame.f_globals.get("__name__"))) for frame in frames):
             raise
-        raise InputError([_fault(path, f"{expected} ({fault})", _COMPARE)]) from None
+        raise InputError([_fault(path, f"{expected} ({_told(fault)})", remedy)]) from None
+
+
+def _is_foreign(module: str) -> bool:
+    return module.split(".")[0] in ("flowkit", "flowio")
+
+
+def _told(fault: Exception) -> str:
+    """What an exception says, or its kind where that is a bare name or nothing."""
+    said = str(fault).strip()
+    kind = type(fault).__name__
+    return f"{kind}: {said}" if isinstance(fault, LookupError) or not said else said
+
+
+def _flowkit_sample(
+    flowkit: Any,  # a module of an extra
+    sample: FlowSample,
+    name: str,
+    *,
+    flowjo: bool = False,
+) -> Any:
+    """The sample as this package reads it: FlowKit's own reader loses names and refuses offsets."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "plain.fcs"
+        write_plain_fcs(sample, plain)
+        return flowkit.Sample(str(plain), sample_id=name, use_flowjo_labels=flowjo, subsample=0)
 
 
 def _reported(sample: str, report: Any) -> list[tuple[str, str, int]]:  # Any: a pandas frame
@@ -223,18 +320,12 @@ def count_gating_ml(path: str | Path, fcs: str | Path) -> pl.DataFrame:
         Not a GatingML 2.0 file.
     """
     flowkit = load_extra("flowkit", extra="flowjo", purpose="Gating by GatingML files")
-    path = Path(path)
+    path, fcs = Path(path), Path(fcs)
     with _foreign_faults(path, "a GatingML 2.0 file"):
         strategy = flowkit.parse_gating_xml(str(path))
-    with _foreign_faults(Path(fcs), f"a file to which the gates of {path.name} apply"):
-        sample = flowkit.Sample(
-            str(fcs),
-            sample_id=Path(fcs).name,
-            ignore_offset_error=True,
-            ignore_offset_discrepancy=True,
-            subsample=0,
-        )
-        rows = _reported(Path(fcs).name, strategy.gate_sample(sample).report)
+    with _foreign_faults(fcs, f"a file to which the gates of {path.name} apply"):
+        sample = _flowkit_sample(flowkit, read_fcs(fcs), fcs.name)
+        rows = _reported(fcs.name, strategy.gate_sample(sample).report)
     return pl.DataFrame(rows, schema=_COUNTS, orient="row")
 
 

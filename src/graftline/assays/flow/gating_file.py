@@ -1,13 +1,14 @@
 """The gating file: compensation, scales and gates as a person writes them in TOML."""
 
 import math
+import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from graftline.assays.flow.scales import Scale, scale_fault
+from graftline.assays.flow.scales import Scale, ScaleKind, scale_fault
 from graftline.problems import InputError, Problem, Severity
 
 ROLES = (
@@ -38,6 +39,7 @@ _GATE_KEYS = {
     "any_of",
     "none_of",
 }
+_BIEX_KEYS = ("width", "positive", "negative")
 _KINDS = ("bounds", "vertices", "covariance", "all_of", "any_of", "none_of")
 
 
@@ -132,11 +134,12 @@ def parse_gating(content: Mapping[str, Any], *, file: str = "gating") -> Gating:
     compensation = _table(faults, "[compensation]", content.get("compensation", {}))
     _unknown(faults, "[compensation]", compensation, {"matrix"})
     matrix = compensation.get("matrix", "file")
-    if not isinstance(matrix, str) or not matrix:
+    if not isinstance(matrix, str) or not matrix.isprintable() or not matrix:
         faults.append(("[compensation]", 'matrix: "file", "none" or a CSV file'))
+    given_scales = _table(faults, "[scales]", content.get("scales", {}))
     scales = {
         name: scale
-        for name, given in _table(faults, "[scales]", content.get("scales", {})).items()
+        for name, given in given_scales.items()
         if (scale := _scale(faults, name, _table(faults, f"[scales.{name}]", given))) is not None
     }
     gates: list[Gate] = []
@@ -146,7 +149,8 @@ def parse_gating(content: Mapping[str, Any], *, file: str = "gating") -> Gating:
         listed = []
     for number, given in enumerate(listed, start=1):
         table = _table(faults, f"gate {number}", given)
-        gate = _gate(faults, number, table, scales, [g.name for g in gates]) if table else None
+        names = [g.name for g in gates]
+        gate = _gate(faults, number, table, given_scales, names) if table else None
         if gate is not None:
             gates.append(gate)
     roles = _table(faults, "[roles]", content.get("roles", {}))
@@ -186,17 +190,20 @@ def _roles(faults: list[tuple[str, str]], roles: Mapping[str, Any], names: Seque
 
 def _scale(faults: list[tuple[str, str]], name: str, given: Mapping[str, Any]) -> Scale | None:
     place = f"[scales.{name}]"
-    known = {field.name for field in fields(Scale)}
+    kind = given.get("kind")
+    if kind not in get_args(ScaleKind):
+        faults.append((place, f"kind: one of {', '.join(get_args(ScaleKind))}; not {kind!r}"))
+        return None
+    of_biex = {"kind", "t", *_BIEX_KEYS}
+    known = {field.name for field in fields(Scale)} - set(_BIEX_KEYS)
+    known = of_biex if kind == "biex" else known
     _unknown(faults, place, given, known)
-    kinds = ("logicle", "asinh", "fasinh", "log", "linear")
-    if given.get("kind") not in kinds:
-        faults.append((place, f"kind: one of {', '.join(kinds)}"))
-        return None
     numbers = {key: value for key, value in given.items() if key in known and key != "kind"}
-    if not all(_is_number(value) for value in numbers.values()):
-        faults.append((place, "numbers for t, w, m, a and cofactor"))
+    wrong = [f"{key} = {value!r}" for key, value in numbers.items() if not _is_number(value)]
+    if wrong:
+        faults.append((place, f"numbers; not {', '.join(wrong)}"))
         return None
-    scale = Scale(given["kind"], **numbers)
+    scale = Scale(given["kind"], **{key: float(value) for key, value in numbers.items()})
     fault = scale_fault(scale)
     if fault is not None:
         faults.append((place, fault))
@@ -207,7 +214,7 @@ def _gate(
     faults: list[tuple[str, str]],
     number: int,
     given: Mapping[str, Any],
-    scales: Mapping[str, Scale],
+    scales: Collection[str],
     above: Sequence[str],
 ) -> Gate | None:
     name = given.get("name")
@@ -224,7 +231,8 @@ def _gate(
     kinds = [kind for kind in _KINDS if kind in given]
     if len(kinds) != 1:
         faults.append((place, f"exactly one of {', '.join(_KINDS)}"))
-        return None
+        # Known by name all the same: the gates below it are not at fault.
+        return Gate(name, None, "bounds")
     shape = _shape(faults, place, kinds[0], given, above)
     if shape is None:
         return Gate(name, parent, kinds[0])
@@ -318,4 +326,7 @@ def _numbers(given: object, count: int) -> bool:
 
 
 def _is_number(given: object) -> bool:
-    return isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
+    if not isinstance(given, int | float) or isinstance(given, bool):
+        return False
+    # TOML has whole numbers of any length.
+    return abs(given) <= sys.float_info.max and math.isfinite(given)

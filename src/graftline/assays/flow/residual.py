@@ -36,13 +36,15 @@ def mrd_result(
     detection_events: int = 20,
     quantification_events: int = 50,
     sensitivity: float = 1e-4,
+    nucleated_events: int = 500_000,
     confidence: float = 0.95,
 ) -> Mrd:
     """MRD by flow from a cluster's events among all nucleated cells.
 
     Positive with at least ``detection_events``; the limit of detection is that number over the
-    total, so 1e-4 needs 200,000 nucleated events. Fewer total events make a negative result
-    ``negative, low sensitivity``. Limits are at most 1.
+    total, so 1e-4 needs 200,000 nucleated events. A negative result of a total that cannot detect
+    ``sensitivity``, or is below ``nucleated_events``, is ``negative, low sensitivity``. Limits are
+    at most 1.
 
     Raises
     ------
@@ -51,14 +53,15 @@ def mrd_result(
 
     Notes
     -----
-    20 events to detect and 50 to quantify as EuroFlow has it (Theunissen 2017).
+    20 events to detect and 50 to quantify as EuroFlow has it (Theunissen 2017); 500,000 events for
+    negativity as the European LeukemiaNet has it (Heuser 2021).
     """
     if total < 1 or not 0 <= events <= total:
         raise ValueError("MRD needs nucleated events, and no more MRD events than those")
     low, high = share_interval(events, total, confidence=confidence)
     limit = min(detection_events / total, 1.0)
     label = "positive" if events >= detection_events else "negative"
-    if label == "negative" and limit > sensitivity:
+    if label == "negative" and (limit > sensitivity or total < nucleated_events):
         label = "negative, low sensitivity"
     quantified = min(quantification_events / total, 1.0)
     return Mrd(events, total, events / total, low, high, limit, quantified, label)
@@ -94,8 +97,9 @@ def marrow_row(
     Raises
     ------
     InputError
-        No role ``mrd`` or ``nucleated``, or no nucleated events.
+        No role ``mrd`` or ``nucleated``, no nucleated events, or MRD events outside those.
     """
+    require_nucleated(gated)
     total = role_events(gated, "nucleated")
     if total == 0:
         remedy = "check the gate and the acquisition"
@@ -123,6 +127,25 @@ def marrow_row(
             "cd7_mfi_percent_of_normal_t": pl.Float64,
         },
     )
+
+
+def require_nucleated(gated: GatedSample) -> None:
+    """Refuse an MRD gate that holds events outside the nucleated cells it is a share of.
+
+    Raises
+    ------
+    InputError
+        No role ``mrd`` or ``nucleated``, or such events.
+    """
+    outer = gated.inside[role_gate(gated, "nucleated")]
+    outside = int((gated.inside[role_gate(gated, "mrd")] & ~outer).sum())
+    if outside:
+        expected = "mrd inside the nucleated cells, of which it is a share"
+        remedy = "make the gate of nucleated its parent, or name a gate that holds both"
+        found = f"{outside:,} events of {gated.gating.roles['mrd']} outside"
+        raise InputError(
+            [Problem(gated.gating.file, expected, remedy, column="[roles]", found=found)]
+        )
 
 
 def _cd7_of_blasts(gated: GatedSample, least: int) -> float | None:

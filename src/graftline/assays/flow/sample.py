@@ -31,6 +31,7 @@ from graftline.assays.flow.sample_tables import (
     mrd_table,
     t_cell_table,
 )
+from graftline.assays.flow.spillover import changes_nothing
 from graftline.problems import InputError, Problem, Severity
 
 Specimen = Literal["blood", "marrow", "csf"]
@@ -42,13 +43,14 @@ class FlowThresholds:
 
     ``least_events`` to count cells per microlitre; ``detection_events`` and
     ``quantification_events`` for MRD; ``sensitivity`` is what a negative MRD must have been able to
-    see.
+    see, among at least ``nucleated_events``.
     """
 
     least_events: int = 20
     detection_events: int = 20
     quantification_events: int = 50
     sensitivity: float = 1e-4
+    nucleated_events: int = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +111,15 @@ def measure_sample(
     Raises
     ------
     InputError
-        CD7 gates that hold CAR-T cells.
+        CD7 gates that hold CAR-T cells, an MRD gate that holds more than nucleated cells.
     """
-    sample = gated.sample
+    sample, spillover = gated.sample, gated.spillover
     facts = pl.DataFrame(
         {
             "version": [sample.version],
             "events": [sample.events],
             "channels": [len(sample.channels)],
-            "compensated": [gated.spillover is not None],
+            "compensated": [not (spillover is None or changes_nothing(spillover))],
             "gating": [gated.gating.file],
         }
     )
@@ -216,6 +218,7 @@ def _residual(
         detection_events=thresholds.detection_events,
         quantification_events=thresholds.quantification_events,
         sensitivity=thresholds.sensitivity,
+        nucleated_events=thresholds.nucleated_events,
     )
     axis = cd7_axis(gated)
     marrow = None

@@ -14,7 +14,7 @@ from graftline.assays.flow.populations import (
     role_events,
     role_gate,
 )
-from graftline.assays.flow.residual import mrd_result
+from graftline.assays.flow.residual import mrd_result, require_nucleated
 
 _PER_UL = {"cd7_positive": "cd7_positive_t", "cd7_negative": "cd7_negative_t", "car_t": "car_t"}
 
@@ -188,6 +188,7 @@ def mrd_table(
     detection_events: int = 20,
     quantification_events: int = 50,
     sensitivity: float = 1e-4,
+    nucleated_events: int = 500_000,
 ) -> pl.DataFrame:
     """Residual disease of one sample, as `mrd_result`, with the markers its gate relies on.
 
@@ -197,13 +198,20 @@ def mrd_table(
         limit_of_quantification, label, quantified, markers]
         All shares are fractions of nucleated cells. ``quantified``: as many events as
         quantification needs.
+
+    Raises
+    ------
+    InputError
+        MRD events outside the nucleated cells.
     """
+    require_nucleated(gated)
     found = mrd_result(
         role_events(gated, "mrd"),
         role_events(gated, "nucleated"),
         detection_events=detection_events,
         quantification_events=quantification_events,
         sensitivity=sensitivity,
+        nucleated_events=nucleated_events,
     )
     return pl.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""Display scales on which gates are drawn: logicle, asinh, log, linear."""
+"""Display scales on which gates are drawn: logicle, FlowJo's biexponential, asinh, log, linear."""
 
 import math
 from dataclasses import dataclass
@@ -7,10 +7,17 @@ from typing import Literal
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+
+from graftline.assays.flow.biexponential import (
+    biexponential,
+    biexponential_fault,
+    inverse_biexponential,
+    negative_rate,
+)
 
 Floats = NDArray[np.float64]
 _LN10 = math.log(10)
+ScaleKind = Literal["logicle", "biex", "asinh", "fasinh", "log", "linear"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,30 +25,41 @@ class Scale:
     """A scale and its parameters as GatingML 2.0 names them.
 
     ``t`` top of scale, ``w`` linear decades, ``m`` decades in all, ``a`` added negative decades;
-    ``cofactor`` for plain asinh(x / cofactor).
+    ``cofactor`` for plain asinh(x / cofactor); ``width``, ``positive`` and ``negative`` as FlowJo
+    names those of its biexponential scale.
     """
 
-    kind: Literal["logicle", "asinh", "fasinh", "log", "linear"]
+    kind: ScaleKind
     t: float = 262144.0
     w: float = 0.5
     m: float = 4.5
     a: float = 0.0
     cofactor: float = 150.0
+    width: float = -10.0
+    positive: float = 4.41854
+    negative: float = 0.0
+
+
+# Far beyond any cytometer: further out the scales' own arithmetic ends.
+_LEAST, _HIGHEST_TOP, _MOST_DECADES = 1e-3, 1e12, 20.0
 
 
 def scale_fault(scale: Scale) -> str | None:
     """What is wrong with a scale's parameters, None if nothing."""
+    tops, decades = (_LEAST, _HIGHEST_TOP), (_LEAST, _MOST_DECADES)
+    if not (tops[0] <= scale.t <= tops[1] and decades[0] <= scale.m <= decades[1]):
+        return f"t from {tops[0]:g} to {tops[1]:g} and m from {decades[0]:g} to {decades[1]:g}"
+    if scale.kind == "biex":
+        return biexponential_fault(**_biexponential_of(scale))
     if scale.kind == "logicle":
-        if not (scale.t > 0 and scale.m > 0 and 0 <= scale.w <= scale.m / 2):
-            return "t > 0, m > 0 and 0 <= w <= m / 2"
+        if not 0 <= scale.w <= scale.m / 2:
+            return "0 <= w <= m / 2"
         return None if -scale.w <= scale.a <= scale.m - 2 * scale.w else "-w <= a <= m - 2 w"
     if scale.kind == "asinh":
-        return None if scale.cofactor > 0 else "cofactor > 0"
+        return None if scale.cofactor >= _LEAST else f"cofactor from {_LEAST:g} on"
     if scale.kind == "linear":
         return None if 0 <= scale.a <= scale.t else "0 <= a <= t"
-    if scale.kind == "log":
-        return None if scale.t > 0 and scale.m > 0 else "t > 0 and m > 0"
-    return None if scale.t > 0 and scale.m > 0 and 0 <= scale.a <= scale.m else "0 <= a <= m"
+    return None if scale.kind == "log" or 0 <= scale.a <= scale.m else "0 <= a <= m"
 
 
 def apply_scale(values: Floats, scale: Scale) -> Floats:
@@ -51,20 +69,33 @@ def apply_scale(values: Floats, scale: Scale) -> Floats:
     -----
     Definitions of GatingML 2.0 (ISAC 2013): logicle (Parks 2006, Moore and Parks 2012), ``fasinh``
     = (asinh(x sinh(m ln 10) / t) + a ln 10) / ((m + a) ln 10), ``log`` = log10(x / t) / m + 1,
-    ``linear`` = (x + a) / (t + a). ``asinh`` is asinh(x / cofactor).
+    ``linear`` = (x + a) / (t + a). ``asinh`` is asinh(x / cofactor), ``biex`` the bin, 0 to 4096,
+    of FlowJo's look-up table.
     """
     if scale.kind == "logicle":
         return logicle(values, t=scale.t, w=scale.w, m=scale.m, a=scale.a)
-    if scale.kind == "asinh":
-        return np.asarray(np.arcsinh(values / scale.cofactor))
-    if scale.kind == "linear":
-        return (values + scale.a) / (scale.t + scale.a)
-    if scale.kind == "log":
-        with np.errstate(divide="ignore", invalid="ignore"):
+    if scale.kind == "biex":
+        return biexponential(values, **_biexponential_of(scale))
+    # Values too large for a number on the scale are infinite there.
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        if scale.kind == "asinh":
+            return np.asarray(np.arcsinh(values / scale.cofactor))
+        if scale.kind == "linear":
+            return (values + scale.a) / (scale.t + scale.a)
+        if scale.kind == "log":
             logs = np.where(values > 0, np.log10(values / scale.t), -np.inf)
-        return np.where(np.isnan(values), np.nan, logs / scale.m + 1)
-    stretched = np.arcsinh(values * math.sinh(scale.m * _LN10) / scale.t)
-    return np.asarray((stretched + scale.a * _LN10) / ((scale.m + scale.a) * _LN10))
+            return np.where(np.isnan(values), np.nan, logs / scale.m + 1)
+        stretched = np.arcsinh(values * math.sinh(scale.m * _LN10) / scale.t)
+        return np.asarray((stretched + scale.a * _LN10) / ((scale.m + scale.a) * _LN10))
+
+
+def _biexponential_of(scale: Scale) -> dict[str, float]:
+    return {
+        "width_basis": scale.width,
+        "negative": scale.negative,
+        "positive": scale.positive,
+        "top": scale.t,
+    }
 
 
 def invert_scale(scaled: Floats, scale: Scale) -> Floats:
@@ -72,6 +103,8 @@ def invert_scale(scaled: Floats, scale: Scale) -> Floats:
     with np.errstate(over="ignore"):
         if scale.kind == "logicle":
             return inverse_logicle(scaled, t=scale.t, w=scale.w, m=scale.m, a=scale.a)
+        if scale.kind == "biex":
+            return inverse_biexponential(scaled, **_biexponential_of(scale))
         if scale.kind == "asinh":
             return np.asarray(scale.cofactor * np.sinh(scaled))
         if scale.kind == "linear":
@@ -115,13 +148,6 @@ def logicle_coefficients(*, t: float, w: float, m: float, a: float) -> Biexponen
     offset = math.exp(b * centre) - ratio / math.exp(d * centre)
     scale = t / (math.exp(b) - offset - ratio / math.exp(d))
     return Biexponential(scale, b, ratio * scale, d, offset * scale, centre)
-
-
-def negative_rate(b: float, width: float) -> float:
-    """Rate d of the biexponential's falling part: 2 ln(d / b) + width (b + d) = 0."""
-    if width == 0:
-        return b
-    return float(brentq(lambda x: 2 * math.log(x / b) + width * (x + b), 1e-12, b))
 
 
 def logicle(values: Floats, *, t: float, w: float = 0.5, m: float = 4.5, a: float = 0.0) -> Floats:

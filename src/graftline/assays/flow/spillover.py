@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from graftline.problems import InputError, Problem, Severity
 
 Floats = NDArray[np.float64]
+_PERCENT = 10
 _KEYWORDS = ("$SPILLOVER", "SPILLOVER", "SPILL", "$SPILL", "$COMP", "COMP")
 
 
@@ -88,15 +89,23 @@ def _fault(names: Sequence[str], matrix: Floats) -> str | None:
         return "each detector occurs once"
     if not np.isfinite(matrix).all():
         return "all coefficients are numbers"
-    if np.linalg.cond(matrix) > 1e12:
+    if not np.linalg.cond(matrix) < 1e12:
         return "it can be inverted"
+    if (np.diag(matrix) > _PERCENT).all():
+        return "its diagonal is 1; these seem to be percentages, to be divided by 100"
     return None
+
+
+def changes_nothing(spillover: Spillover) -> bool:
+    """Whether a matrix leaves every value as it is: spectral files carry such ones."""
+    return bool(np.allclose(spillover.matrix, np.eye(len(spillover.detectors)), atol=1e-5))
 
 
 def read_spillover_csv(path: str | Path) -> Spillover:
     """A matrix as CSV: detectors in the first line, one row of numbers per detector.
 
-    The first line may begin with ``#``; a first column of row names is allowed.
+    The first line may begin with ``#``; a first column of row names is allowed. Of FlowJo's names
+    (``FITC-A :: CD3``) the detector is taken. Cells are separated by commas, semicolons or tabs.
 
     Raises
     ------
@@ -108,12 +117,17 @@ def read_spillover_csv(path: str | Path) -> Spillover:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
         raise InputError([_csv_problem(path, f"a readable text file ({fault})")]) from None
-    rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
+    separator = max(",;\t", key=lines[0].count) if lines else ","
+    try:
+        parted = list(csv.reader(lines, delimiter=separator))
+    except csv.Error as fault:
+        raise InputError([_csv_problem(path, f"a matrix as CSV ({fault})")]) from None
+    rows = [row for row in parted if any(cell.strip() for cell in row)]
     if len(rows) < 2:
         raise InputError([_csv_problem(path, "a line of detectors and rows of numbers")])
     header = [cell.strip().removeprefix("#").strip() for cell in rows[0]]
     named = header[0] == "" or len(rows[1]) == len(header) + 1
-    names = header[1:] if header[0] == "" else header
+    names = [name.split(" :: ")[0] for name in (header[1:] if header[0] == "" else header)]
     body = [row[1:] if named else row for row in rows[1:]]
     try:
         matrix = np.array([[float(cell) for cell in row] for row in body])

@@ -17,6 +17,7 @@ SHOWN_KEYWORDS = (
     *("$CYT", "$CYTSN", "CREATOR", "APPLICATION", "$SYS", "$DATE", "$BTIM", "$ETIM", "$VOL"),
     *("$DATATYPE", "$BYTEORD", "$MODE", "$TIMESTEP", "$NEXTDATA"),
 )
+_HIGHEST_RANGE = 1e12
 _SCATTER = re.compile(r"FSC|SSC", re.IGNORECASE)
 _NO_DYE = re.compile(r"FSC|SSC|TIME|WIDTH|EVENT", re.IGNORECASE)
 _MARKERS = {
@@ -117,7 +118,7 @@ def _head(sample: FlowSample, top: float) -> str:
 matrix = "{matrix}"  # "file": the matrix in the FCS file; "none"; or a CSV file beside this one
 
 [scales.fluor]
-kind = "logicle"  # or asinh, fasinh, log, linear
+kind = "logicle"  # or biex (FlowJo), asinh, fasinh, log, linear
 t = {top:g}
 w = 0.5
 m = 4.5
@@ -126,9 +127,10 @@ m = 4.5
 
 def _top(parameter: Parameter) -> float:
     """Largest linear value of a channel."""
+    top = parameter.range / (parameter.gain or 1.0)
     if parameter.kind == "I" and parameter.decades > 0:
-        return (parameter.offset or 1.0) * 10**parameter.decades
-    return parameter.range / (parameter.gain or 1.0) if parameter.range > 1 else 262144.0
+        top = (parameter.offset or 1.0) * 10**parameter.decades
+    return top if 1 < top < _HIGHEST_RANGE else 262144.0
 
 
 def _scatter_gates(sample: FlowSample) -> list[str]:
@@ -137,30 +139,36 @@ def _scatter_gates(sample: FlowSample) -> list[str]:
     if forward is None or sample.events == 0:
         return []
     values = channel_values(sample, forward)
-    low = float(np.nanquantile(values, 0.05))
+    known = values[np.abs(values) < _HIGHEST_RANGE]
+    if not known.size:
+        return []
+    low = float(np.quantile(known, 0.05))
     bound = f"{{ channel = {_quoted(forward)}, min = {low:.6g} }}"
     parts = [f'[[gates]]\nname = "cells"\nbounds = [{bound}]\n']
     area = next((c for c in names if c.upper() == "FSC-A"), None)
     height = next((c for c in names if c.upper() == "FSC-H"), None)
     if area is not None and height is not None:
-        parts.append(_singlets(sample, area, height))
+        parts += _singlets(sample, area, height)
     return parts
 
 
-def _singlets(sample: FlowSample, area: str, height: str) -> str:
+def _singlets(sample: FlowSample, area: str, height: str) -> list[str]:
     x, y = channel_values(sample, area), channel_values(sample, height)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         ratio = y / x
-    slopes = np.nanquantile(ratio[np.isfinite(ratio)], [0.02, 0.995])
-    ends = np.nanquantile(x, [0.05, 0.9999]) * [0.8, 1.2]
+    known = np.isfinite(ratio) & (np.abs(x) < _HIGHEST_RANGE) & (np.abs(y) < _HIGHEST_RANGE)
+    if not known.any():
+        return []
+    slopes = np.quantile(ratio[known], [0.02, 0.995])
+    ends = np.quantile(x[known], [0.05, 0.9999]) * [0.8, 1.2]
     corners = [
         (e, e * s) for e, s in zip(np.repeat(ends, 2), [*slopes, *slopes[::-1]], strict=True)
     ]
     listed = ", ".join(f"[{a:.6g}, {b:.6g}]" for a, b in corners)
-    return (
+    return [
         f'[[gates]]\nname = "singlets"\nparent = "cells"\nx = {{ channel = {_quoted(area)} }}\n'
         f"y = {{ channel = {_quoted(height)} }}\nvertices = [{listed}]\n"
-    )
+    ]
 
 
 def _found_markers(sample: FlowSample) -> dict[str, str]:
