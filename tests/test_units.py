@@ -20,6 +20,15 @@ from graftline.units import _FACTORS, accepted_units, conversion_factor
         (3.0, "mg/dL", "mg/L", "crp", 30),
         (150, "mg/dL", "g/L", "fibrinogen", 1.5),
         (1.0, "mmol/L", "mg/dL", "triglycerides", 88.57),
+        # as labels and laboratories write them, with the micro sign and with the Greek letter
+        (250, "cells/\u00b5L", "cells/uL", "car_t_flow", 250),
+        (250, "/\u03bcL", "cells/uL", "car_t_flow", 250),
+        (0.5, "K/\u00b5L", "1e9/L", "anc", 0.5),
+        (34.2, "\u03bcmol/L", "mg/dL", "bilirubin", 2.0),
+        (1.5, "\u00b5g/L", "ug/L", "ferritin", 1.5),
+        (2e4, "copies/\u00b5g gDNA", "copies/ug DNA", "car_t_qpcr", 2e4),
+        (2e4, "copies/\u03bcg", "copies/ug DNA", "car_t_qpcr", 2e4),
+        (20, "copies/ng DNA", "copies/ug DNA", "car_t_qpcr", 2e4),
     ],
 )
 def test_printed_conversions(value, unit, canonical, analyte, expected):

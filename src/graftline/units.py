@@ -37,7 +37,13 @@ _FACTORS: Mapping[str, Mapping[str, Factor]] = {
     "mg/L": {"mg/dL": (10, 1)},
     "ug/L": {"ng/mL": (1, 1), "mg/L": (1000, 1)},
     "pg/mL": {"ng/L": (1, 1), "ng/mL": (1000, 1)},
-    "copies/ug DNA": {"copies/ug": (1, 1), "copies/µg DNA": (1, 1), "copies/μg DNA": (1, 1)},
+    "copies/ug DNA": {
+        "copies/ug": (1, 1),
+        "copies/ug gDNA": (1, 1),
+        "copies/ug genomic DNA": (1, 1),
+        "copies/ng DNA": (1000, 1),
+        "copies/ng": (1000, 1),
+    },
     "copies/mL": {"copies/ml": (1, 1)},
     "IU/mL": {"IU/ml": (1, 1)},
     "U/L": {"IU/L": (1, 1)},
@@ -49,11 +55,14 @@ _FACTORS: Mapping[str, Mapping[str, Factor]] = {
 
 # analyte-specific factors: the molar mass makes them differ from one analyte to the next
 _ANALYTE_FACTORS: Mapping[tuple[str, str], Mapping[str, Factor]] = {
-    ("bilirubin", "mg/dL"): {"umol/L": (1, 17.1), "µmol/L": (1, 17.1), "μmol/L": (1, 17.1)},
-    ("creatinine", "mg/dL"): {"umol/L": (1, 88.4), "µmol/L": (1, 88.4), "μmol/L": (1, 88.4)},
+    ("bilirubin", "mg/dL"): {"umol/L": (1, 17.1)},
+    ("creatinine", "mg/dL"): {"umol/L": (1, 88.4)},
     ("triglycerides", "mg/dL"): {"mmol/L": (88.57, 1)},
     ("hemoglobin", "g/L"): {"mmol/L": (16.114, 1)},
 }
+
+# the micro sign and the Greek letter look alike: both are written u here
+_MICRO = str.maketrans({"\N{MICRO SIGN}": "u", "\N{GREEK SMALL LETTER MU}": "u"})
 
 
 def conversion_factor(unit: str, canonical: str, *, analyte: str | None = None) -> Factor | None:
@@ -62,7 +71,8 @@ def conversion_factor(unit: str, canonical: str, *, analyte: str | None = None) 
     Parameters
     ----------
     unit, canonical : str
-        Units as written in the file and as declared by the schema.
+        Units as written in the file and as declared by the schema; micro may be written as its
+        sign, as the Greek letter, or as u.
     analyte : str, optional
         Opens the conversions that need a molar mass.
 
@@ -71,6 +81,7 @@ def conversion_factor(unit: str, canonical: str, *, analyte: str | None = None) 
     (multiply, divide) or None
         ``None`` when the unit is not known for that quantity; it is never guessed.
     """
+    unit = unit.translate(_MICRO)
     if unit == canonical:
         return (1, 1)
     if analyte is not None:
@@ -81,6 +92,9 @@ def conversion_factor(unit: str, canonical: str, *, analyte: str | None = None) 
 
 
 def accepted_units(canonical: str, *, analyte: str | None = None) -> tuple[str, ...]:
-    """Return every unit that can be converted into ``canonical``, canonical first."""
+    """Return every unit that can be converted into ``canonical``, canonical first.
+
+    Micro stands as u in all of them.
+    """
     special = _ANALYTE_FACTORS.get((analyte or "", canonical), {})
     return (canonical, *_FACTORS.get(canonical, {}), *special)

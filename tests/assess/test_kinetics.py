@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graftline.assess.kinetics import RULES, assess
-from graftline.trial import Trial
+from graftline.assess.kinetics import RULES, assess, car_t_nca, kinetic_answers
+from graftline.trial import Trial, hsct_days
 from tests.assess.build import one, small_trial
 from tests.assess.properties import assert_laws_hold
 
@@ -102,6 +102,15 @@ def test_too_few_samples_around_the_peak():
 def test_an_area_that_ends_early_is_a_lower_bound(days, flags, bound):
     row = answer(course(days, [10.0] * len(days)), "car_t_qpcr_auc0_28")
     assert (row["flags"], row["lower_bound"]) == (flags, bound)
+
+
+def test_an_area_without_the_values_below_quantification_says_where_it_ends():
+    # by hand: 0 to 10 on day 7 is 35, then 10 a day to day 14; the limit on day 28 is dropped, and
+    # so is the 0 at infusion, as by PKNCA
+    trial = trial_of(course((0, 7, 10, 14), (0, 10, 10, 10)) + below([28], 2))
+    rows = car_t_nca(trial["labs"], hsct_days(trial), blq="drop")
+    row = kinetic_answers(rows, "auc0_28").row(0, named=True)
+    assert (row["value"], row["day"], row["flags"]) == (35 + 70, 14, "to_tlast; zero_at_start")
 
 
 def test_a_peak_above_the_upper_limit_is_a_lower_bound():

@@ -39,6 +39,7 @@ def area(study: KineticsStudy) -> float:
     [
         {"Tabelle1": [HEADER, *ROWS]},  # the only sheet, whatever it is called
         {"notes": [("seen by", "on")], "Labs": [HEADER, *ROWS]},
+        {"Sheet1": [HEADER, *ROWS], "Sheet2": [], "Sheet3": [(None, "")]},
     ],
 )
 def test_an_excel_table(tmp_path, sheets) -> None:
@@ -96,6 +97,19 @@ def test_decimal_commas_are_declared(tmp_path) -> None:
         kinetics_study(path)
     study = kinetics_study(path, options=KineticsOptions(decimal=","))
     assert area(study) == pytest.approx(2.482e6, rel=5e-4)
+
+
+@pytest.mark.parametrize("lost", ["P1", "P2"])
+def test_samples_before_infusion_only_are_said(tmp_path, lost) -> None:
+    path = tmp_path / "labs.csv"
+    early = [(lost, -1 - row[1], *row[2:]) for row in ROWS]
+    path.write_text(text(early if lost == "P1" else [*ROWS, *early]), encoding="utf-8")
+    if lost == "P1":
+        with pytest.raises(InputError, match="days before 0 only"):
+            kinetics_study(path)
+        return
+    (said,) = kinetics_study(path).problems
+    assert (said.severity, said.found, said.column) == (Severity.WARNING, "P2", "day")
 
 
 def test_the_choices_reach_every_area(tmp_path) -> None:

@@ -271,6 +271,8 @@ def _answer_of(parameter: str) -> dict[str, pl.Expr]:
     limit = pl.when("above_limit").then(pl.lit("above_limit"))
     short = pl.col("last_sample") < 28
     still = pl.col("detectable_last")
+    # values below quantification are dropped: nothing is known of what follows the last other one
+    ended_early = pl.col("auc_to") < pl.min_horizontal(pl.col("last_sample"), 28.0)
     table: dict[str, tuple[pl.Expr, pl.Expr, pl.Expr, pl.Expr, pl.Expr]] = {
         "cmax": (
             pl.col("cmax"),
@@ -287,7 +289,7 @@ def _answer_of(parameter: str) -> dict[str, pl.Expr]:
             pl.col("reason_auc"),
             join_flags(
                 [
-                    pl.when(pl.col("last_sample") < 21)
+                    pl.when((pl.col("last_sample") < 21) | ended_early)
                     .then(pl.lit("to_tlast"))
                     .when(short)
                     .then(pl.lit("to_last_sample")),

@@ -77,10 +77,9 @@ def kinetics_study(source: Path, *, options: KineticsOptions | None = None) -> K
     options = options or KineticsOptions()
     trial = read_trial(source) if source.is_dir() else _lone_table(source, options.decimal)
     labs = trial["labs"]
-    if labs.filter(pl.col("analyte").is_in(list(_ANALYTES))).is_empty():
-        name = "labs.csv" if source.is_dir() else source.name
-        remedy = "add CAR-T in blood: day, value, unit, and lloq"
-        raise InputError([Problem(name, f"rows of {' or '.join(_ANALYTES)}", remedy)])
+    profiles = car_t_profiles(labs).with_columns(pl.col("assay").cast(pl.String))
+    if profiles.is_empty():
+        raise InputError([_nothing_to_analyse(labs, source)])
     blq = options.blq or trial.protocol.definitions.blq
     parameters = car_t_nca(
         labs,
@@ -93,7 +92,6 @@ def kinetics_study(source: Path, *, options: KineticsOptions | None = None) -> K
         half_life_r2=options.half_life_r2,
     )
     keys = ["patient", "assay"]
-    profiles = car_t_profiles(labs).with_columns(pl.col("assay").cast(pl.String))
     beyond = area_to_infinity(
         profiles,
         parameters,
@@ -114,7 +112,7 @@ def kinetics_study(source: Path, *, options: KineticsOptions | None = None) -> K
         trial,
         rows,
         summarise_parameters(rows, parameters=PARAMETERS, by=["assay"]),
-        (*problems, *_repeated(profiles, source)),
+        (*problems, *_repeated(profiles, source), *_before_infusion(labs, source)),
     )
 
 
@@ -160,6 +158,43 @@ def _without_unit(raw: RawTable, analytes: pl.Series) -> list[Problem]:
     return problems
 
 
+def _nothing_to_analyse(labs: pl.DataFrame, source: Path) -> Problem:
+    if labs.filter(pl.col("analyte").is_in(list(_ANALYTES))).is_empty():
+        remedy = "add CAR-T in blood: day, value, unit, and lloq"
+        return Problem(_file(source), f"rows of {' or '.join(_ANALYTES)}", remedy)
+    remedy = "days count from infusion; look at their sign and origin"
+    expected = "samples of CAR-T on the day of infusion or later"
+    return Problem(_file(source), expected, remedy, column="day", found="days before 0 only")
+
+
+def _before_infusion(labs: pl.DataFrame, source: Path) -> list[Problem]:
+    """Patients with an assay before infusion only: they have no row in the results."""
+    rows = labs.filter(pl.col("analyte").is_in(list(_ANALYTES)))
+    last = rows.group_by("patient", "analyte").agg(pl.col("day").max()).filter(pl.col("day") < 0)
+    lost = last["patient"].unique().sort().to_list()
+    if not lost:
+        return []
+    return [
+        Problem(
+            _file(source),
+            "samples of CAR-T on the day of infusion or later",
+            "no kinetics without them; days count from infusion",
+            Severity.WARNING,
+            column="day",
+            found=_shown(lost),
+            count=len(lost),
+        )
+    ]
+
+
+def _file(source: Path) -> str:
+    return "labs.csv" if source.is_dir() else source.name
+
+
+def _shown(patients: list[str]) -> str:
+    return ", ".join(patients[:8]) + (" ..." if len(patients) > 8 else "")
+
+
 def _repeated(profiles: pl.DataFrame, source: Path) -> list[Problem]:
     """Patients with several samples of one time: what is done with them is said."""
     keys = ["patient", "assay", "day"]
@@ -168,6 +203,7 @@ def _repeated(profiles: pl.DataFrame, source: Path) -> list[Problem]:
         return []
     expected = "one sample per patient, assay and time"
     remedy = "the area takes their mean and Cmax the highest; delete repeats that are mistakes"
-    name = "labs.csv" if source.is_dir() else source.name
-    shown = ", ".join(again[:8]) + (" ..." if len(again) > 8 else "")
-    return [Problem(name, expected, remedy, Severity.WARNING, found=shown, count=len(again))]
+    found = _shown(again)
+    return [
+        Problem(_file(source), expected, remedy, Severity.WARNING, found=found, count=len(again))
+    ]

@@ -210,14 +210,16 @@ def _read_sheet(path: Path, name: str) -> tuple[list[RawTable], list[Problem]]:
     sheets, digest, problems = _sheets(path)
     if problems:
         return [], problems
-    named = [sheet for sheet in sheets if sheet[0].strip().lower() == name]
-    chosen = named if named else sheets
+    read = [(title, list(rows)) for title, rows in sheets]
+    filled = [sheet for sheet in read if any(any(row) for row in sheet[1])] or read[:1]
+    named = [sheet for sheet in filled if sheet[0].strip().lower() == name]
+    chosen = named if named else filled
     if len(chosen) != 1:
-        found = "sheets " + ", ".join(title for title, _ in sheets[:8])
+        found = "sheets " + ", ".join(title for title, _ in filled[:8])
         expected = f"one sheet, or a sheet named {name}"
         return [], [_unreadable(path.name, expected, "rename the sheet that is meant", found)]
     title, rows = chosen[0]
-    raw, found_in_it = _table_of(rows, SourceFile(f"{path.name}[{title}]", name, digest, 0))
+    raw, found_in_it = _table_of(iter(rows), SourceFile(f"{path.name}[{title}]", name, digest, 0))
     return ([raw] if raw else []), found_in_it
 
 
