@@ -289,3 +289,56 @@ def test_values_below_quantification_by_a_loop(samples) -> None:
             area += (t2 - t1) * ((c1 - c2) / np.log(c1 / c2) if falling else (c1 + c2) / 2)
     assert row["tlast"] == known[-1]
     assert row["auc"] == pytest.approx(area, rel=1e-9)
+
+
+@pytest.mark.parametrize("blq", ["pknca", "zero", "drop"])
+@pytest.mark.parametrize("trapezoid", ["linear_up_log_down", "linear", "linear_log"])
+@settings(deadline=None, max_examples=12, derandomize=True)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 60), st.just(0.0) | st.floats(0.5, 1e5)),
+        min_size=2,
+        max_size=12,
+        unique_by=lambda sample: sample[0],
+    )
+)
+def test_areas_by_a_loop(trapezoid, blq, samples) -> None:
+    """Property: PKNCA's AUClast and AUCall, from its documentation, written as a loop."""
+    samples = sorted(samples)
+    days, values = zip(*samples, strict=True)
+    seen = [t for t, c in samples if c > 0]
+    frame = profile(days, values)
+    options = {"trapezoid": trapezoid, "blq": blq}
+    found = area_to_infinity(frame, nca(frame, **options), **options)
+    if not seen:
+        assert found.is_empty()
+        return
+    within = {"pknca": lambda t: not seen[0] < t < seen[-1], "zero": lambda _: True}
+    kept = [(t, c) for t, c in samples if c > 0 or within.get(blq, lambda _: False)(t)]
+    if len(kept) == 1 and kept[0][0] == 0:
+        assert found["auc_last"].to_list() == [None]
+        return
+    kept = kept if kept[0][0] == 0 else [(0, 0.0), *kept]
+    peak = max(kept, key=lambda sample: sample[1])[0]
+    last = beyond = 0.0
+    for (t1, c1), (t2, c2) in pairwise(kept):
+        curved = {
+            "linear": False,
+            "linear_up_log_down": c1 > c2 > 0,
+            "linear_log": t1 >= peak and c1 != c2 and c1 * c2 > 0,
+        }[trapezoid]
+        area = (t2 - t1) * ((c1 - c2) / np.log(c1 / c2) if curved else (c1 + c2) / 2)
+        last += area if t2 <= seen[-1] else 0
+        beyond += area if t1 == seen[-1] else 0
+    assert found["auc_last"].to_list() == pytest.approx([last], rel=1e-6)
+    assert found["auc_all"].to_list() == pytest.approx([last + beyond], rel=1e-6)
+
+
+def test_missing_concentrations_are_left_out() -> None:
+    # PKNCA's conc.na = "drop": a missing value is neither 0 nor a point of the half-life
+    days, values = [0, 7, 10, 14, 17, 21, 28], [0, 20, 80, 40, None, 20, 10]
+    known = [(t, c) for t, c in zip(days, values, strict=True) if c is not None]
+    there, without = one(days, values), one(*zip(*known, strict=True))
+    assert there == without
+    assert one(days, [np.nan if c is None else c for c in values]) == there
+    assert there["half_life_points"] == 3
