@@ -23,13 +23,18 @@ _SEPARATORS = ("\t", ";", ",")
 
 @dataclass(frozen=True, slots=True)
 class TableFile:
-    """How to read one delimited file: columns in file order, separator, quoting, encoding."""
+    """How to read one delimited file: columns in file order, separator, quoting, encoding.
+
+    ``first_lines`` are the whole lines, header included, of the first 64 KiB: what is to be seen
+    of a file is mostly to be seen there, and opening a large one takes ten times as long.
+    """
 
     path: Path
     columns: tuple[str, ...]
     separator: str
     quoted: bool
     utf8: bool
+    first_lines: bytes
 
 
 def open_table_file(path: Path) -> TableFile:
@@ -45,13 +50,15 @@ def open_table_file(path: Path) -> TableFile:
     """
     start = _first_bytes(path)
     line, _, _ = start.partition(b"\n")
-    utf8 = _is_utf8(start)
+    # The last line may be cut by the sample's end, in the middle of a character too.
+    lines = start if len(start) < _SAMPLE else start[: start.rfind(b"\n") + 1] or start
+    utf8 = _is_utf8(lines)
     header = line.decode("utf-8-sig" if utf8 else "latin-1").rstrip("\r")
     separator = max(_SEPARATORS, key=header.count)
     if header.count(separator) == 0:
         raise _unreadable(path, "columns separated by tab, semicolon or comma", "export it as TSV")
     columns = tuple(name.strip().strip('"').strip() for name in header.split(separator))
-    return TableFile(path, columns, separator, '"' in header, utf8)
+    return TableFile(path, columns, separator, '"' in header, utf8, lines)
 
 
 def _first_bytes(path: Path, size: int = _SAMPLE) -> bytes:
@@ -83,11 +90,9 @@ def _decompressed(path: Path, size: int) -> bytes:
         raise _unreadable(path, f"an intact gzip file ({damage})", "copy the file again") from None
 
 
-def _is_utf8(start: bytes) -> bool:
+def _is_utf8(lines: bytes) -> bool:
     try:
-        # The last bytes may be the first half of a character cut by the sample's end.
-        whole = start if len(start) < _SAMPLE else start[: start.rfind(b"\n") + 1 or None]
-        whole.decode("utf-8")
+        lines.decode("utf-8")
     except UnicodeDecodeError:
         return False
     return True

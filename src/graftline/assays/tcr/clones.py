@@ -96,7 +96,8 @@ def count_spectrum(
 
 def _by_count(groups: pl.DataFrame) -> pl.DataFrame:
     clones, rows = pl.len().alias("clones"), pl.col("rows").sum()
-    return groups.group_by("kind", "count").agg(clones, rows)
+    # Few counts are different: streaming, which adds up as it goes, takes a third of the time.
+    return groups.lazy().group_by("kind", "count").agg(clones, rows).collect(engine="streaming")
 
 
 def _genes(key: CloneKey) -> tuple[str, ...]:

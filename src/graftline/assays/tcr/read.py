@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -75,7 +76,7 @@ def scan_rearrangements(
     table = open_table_file(Path(path))
     spoken = recognise_dialect(table) if dialect is None else named_dialect(table, dialect)
     columns = columns_present(table, spoken)
-    first = _collected(table, scan_table(table).head(1000))
+    first = _first_rows(table)
     counted, problems = _choose_count(table, first, spoken, count_column)
     upper = _any_has(first, columns, _SEQUENCES, "[a-z]")
     scored = _any_has(first, columns, _GENES, r"\(")
@@ -105,14 +106,26 @@ def _described(calls: Collection[str], *, vendor: bool) -> tuple[pl.Expr, ...]:
     )
 
 
-def scan_table(table: TableFile, *, number: str | None = None) -> pl.LazyFrame:
-    """All columns as text, missing as null, ``number`` alone as a float."""
+def _first_rows(table: TableFile) -> pl.DataFrame:
+    # A quoted text may have line ends in it, and then the first lines end within one.
+    whole = not table.quoted and table.first_lines.count(b"\n") > 1
+    source = BytesIO(table.first_lines) if whole else table.path
+    return _collected(table, scan_table(table, source=source).head(1000))
+
+
+def scan_table(
+    table: TableFile, *, number: str | None = None, source: Path | BytesIO | None = None
+) -> pl.LazyFrame:
+    """All columns as text, missing as null, ``number`` alone as a float.
+
+    ``source`` are lines of the table from elsewhere than its file.
+    """
     schema: dict[str, pl.DataType] = {}
     for name in table.columns:
         unique = name if name not in schema else f"{name} (again, column {len(schema) + 1})"
         schema[unique] = pl.Float64() if unique == number else pl.String()
     return pl.scan_csv(
-        table.path,
+        table.path if source is None else source,
         separator=table.separator,
         quote_char='"' if table.quoted else None,
         schema=schema,
