@@ -112,6 +112,19 @@ def test_samples_before_infusion_only_are_said(tmp_path, lost) -> None:
     assert (said.severity, said.found, said.column) == (Severity.WARNING, "P2", "day")
 
 
+def test_a_peak_after_day_28_is_looked_for_where_asked(tmp_path) -> None:
+    # a second expansion, higher than the first: definitions 6.1 has the whole follow-up as option
+    path = tmp_path / "labs.csv"
+    path.write_text(text([*ROWS, ("P1", 60, *ROWS[0][2:3], 4e5, *ROWS[0][4:])]), encoding="utf-8")
+    peaks = [
+        kinetics_study(path, options=KineticsOptions(peak_until=day)).parameters.select(
+            "tmax", "cmax"
+        )
+        for day in (28, 365)
+    ]
+    assert [peak.row(0) for peak in peaks] == [(14, 2.9e5), (60, 4e5)]
+
+
 def test_the_choices_reach_every_area(tmp_path) -> None:
     path = tmp_path / "labs.csv"
     path.write_text(text(ROWS[1:]), encoding="utf-8")

@@ -174,6 +174,7 @@ def car_t_nca(
     trapezoid: Trapezoid = "linear_up_log_down",
     start: StartRule = "zero",
     auc_until: float = 28,
+    peak_until: float = 28,
     minimum_samples: int = 3,
     half_life_r2: float = 0.8,
 ) -> pl.DataFrame:
@@ -185,6 +186,8 @@ def car_t_nca(
     hsct : DataFrame [patient, hsct_day]
     blq, trapezoid, start, auc_until, minimum_samples, half_life_r2
         As in ``nca``.
+    peak_until : float
+        Day to which the peak is looked for.
 
     Returns
     -------
@@ -203,6 +206,7 @@ def car_t_nca(
         trapezoid=trapezoid,
         start=start,
         auc_until=auc_until,
+        peak_window=(0, peak_until),
         minimum_samples=minimum_samples,
         half_life_r2=half_life_r2,
     )

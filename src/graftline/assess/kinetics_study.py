@@ -31,7 +31,8 @@ _LONE_PROTOCOL = "all-in-one-2024"
 class KineticsOptions:
     """Choices of the analysis; None for the rule below quantification takes the protocol's.
 
-    ``decimal`` is the decimal mark of a lone table; a trial folder's protocol names its own.
+    ``peak_until`` is the day to which Cmax and Tmax are looked for; ``decimal`` is the decimal
+    mark of a lone table; a trial folder's protocol names its own.
     """
 
     blq: BlqRule | None = None
@@ -40,6 +41,7 @@ class KineticsOptions:
     minimum_samples: int = 3
     half_life_r2: float = 0.8
     start: StartRule = "zero"
+    peak_until: float = 28
     decimal: str = "."
 
 
@@ -88,6 +90,7 @@ def kinetics_study(source: Path, *, options: KineticsOptions | None = None) -> K
         trapezoid=options.trapezoid,
         start=options.start,
         auc_until=options.auc_until,
+        peak_until=options.peak_until,
         minimum_samples=options.minimum_samples,
         half_life_r2=options.half_life_r2,
     )

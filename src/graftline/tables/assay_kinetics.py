@@ -37,8 +37,8 @@ def choices(study: KineticsStudy) -> tuple[str, ...]:
         "Half-life: log-linear over three or more points after the peak, the best adjusted r2"
         + (f", at least {least:g}" if least > -1 else "")
         + "; none where the last points rise.",
-        f"{needs}Of equal peaks the earliest counts. A second infusion is marked and does not "
-        "divide the curve.",
+        f"Cmax and Tmax: to day {options.peak_until:g}. {needs}Of equal peaks the earliest counts. "
+        "A second infusion is marked and does not divide the curve.",
     )
 
 
@@ -149,7 +149,7 @@ def _explained(study: KineticsStudy) -> tuple[str, ...]:
     words = {
         "too_few_samples": f"fewer than {study.options.minimum_samples} from day 5 to 21",
         "never_quantified": "never at or above the limit of quantification",
-        "not_quantified_in_window": "not quantifiable from day 0 to 28",
+        "not_quantified_in_window": f"not quantifiable to day {study.options.peak_until:g}",
         "no_sample_at_infusion": "no sample at infusion",
         "too_few_points": "fewer than three samples quantifiable after the peak",
         "not_declining": "the last of them do not fall",
