@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 PATH = click.Path(path_type=Path)
 WIDTH = 96
+_GROUP = "\ue000"
 
 
 def reports_input_errors(command: Callable[P, None]) -> Callable[P, None]:
@@ -40,10 +41,12 @@ def reports_input_errors(command: Callable[P, None]) -> Callable[P, None]:
 def progress(what: str) -> Iterator[Callable[[str], None]]:
     """Show what is being done on a terminal; quiet in pipes and logs."""
     from rich.console import Console
+    from rich.text import Text
 
     console = Console(stderr=True)
     with console.status(what) as status:
-        yield lambda step: status.update(step)
+        # As text: names of files may look like markup.
+        yield lambda step: status.update(Text(step))
 
 
 def chosen_formats(text: str, known: Sequence[str], option: str) -> tuple[str, ...]:
@@ -68,23 +71,35 @@ def print_table(table: "ReportTable") -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
+    # Everything is text: names of files, patients and gates may look like markup.
     shown = Table(
         box=SIMPLE_HEAD,
-        title=table.title,
+        title=Text(table.title),
         title_justify="left",
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
     for column in table.columns:
-        shown.add_column(column.heading, justify=column.align, overflow="fold")
+        shown.add_column(Text(column.heading), justify=column.align, overflow="fold")
+    groups = []
     group = None
     for row in table.rows:
         if row.group is not None and row.group != group:
-            shown.add_row(f"[bold]{row.group}[/bold]")
+            shown.add_row(Text(_GROUP))
+            groups.append(row.group)
         group = row.group
-        shown.add_row(*(cell.replace("[", r"\[") for cell in row.cells))
+        shown.add_row(*map(Text, row.cells))
     console = Console(width=WIDTH, highlight=False, emoji=False)
-    console.print(shown)
+    with console.capture() as captured:
+        console.print(shown)
+    named = iter(groups)
+    for line in captured.get().splitlines():
+        # A group's name runs over all columns, which a cell of one of them cannot.
+        if _GROUP in line:
+            console.print(Text(f" {next(named)}", style="bold"))
+        else:
+            console.out(line, highlight=False)
     for note in table.footnotes:
         console.print(note, markup=False)
