@@ -101,6 +101,24 @@ def test_courses_count_from_hspc_where_asked():
     assert lab_courses(labs(), "car_t_qpcr")["below"].to_list() == [True, False]
 
 
+def test_values_below_quantification_stand_at_its_limit():
+    # written as 0, as less than the limit, and as the limit itself; and a 0 without a limit
+    frame = pl.DataFrame(
+        {
+            "patient": ["A"] * 5,
+            "day": [0.0, 4.0, 7.0, 10.0, 14.0],
+            "analyte": ["car_t_qpcr"] * 5,
+            "value": [0.0, 12.0, 50.0, 900.0, 0.0],
+            "quantification": ["below", None, "below", None, None],
+            "lloq": [50.0, 50.0, 50.0, 50.0, None],
+        }
+    )
+    trial = trial_from_tables(shipped_protocol("all-in-one-2024"), {"labs": frame})
+    rows = lab_courses(trial, "car_t_qpcr")
+    assert rows["value"].to_list() == [50, 50, 50, 900, 0]
+    assert rows["below"].to_list() == [True, True, True, False, False]
+
+
 def test_panels_are_drawn_for_what_is_recorded_only():
     figure = draw_analytes(labs(), ("car_t_qpcr", "car_t_flow"))
     assert figure is not None

@@ -44,16 +44,19 @@ def lab_courses(trial: Trial, analyte: str, *, from_hspc: bool = False) -> pl.Da
     Returns
     -------
     DataFrame [patient, day, value, below, lloq]
-        ``day`` from the index infusion, or from HSPC (patients with HSPC only).
+        ``day`` from the index infusion, or from HSPC (patients with HSPC only). ``below`` where a
+        row says so or its value is less than ``lloq``, at which it then stands.
     """
+    below = (pl.col("quantification") == "below").fill_null(value=False)
+    below |= (pl.col("value") < pl.col("lloq")).fill_null(value=False)
     rows = (
         trial["labs"]
         .filter(pl.col("analyte") == analyte)
         .select(
             "patient",
             "day",
-            "value",
-            below=(pl.col("quantification") == "below").fill_null(value=False),
+            value=pl.when(below).then(pl.coalesce("lloq", "value")).otherwise("value"),
+            below=below,
             lloq="lloq",
         )
     )
