@@ -36,6 +36,9 @@ _LONG = 20
 _MOST_NAMED = 24
 _MOST_NUMBERS = 14
 _WIDEST_MAP = 5.2
+_MANY = 20
+_MARKS = ("o", "s", "^", "v")
+_LEGEND_SIGNS = 95
 
 
 def panel_grid(
@@ -67,19 +70,22 @@ def draw_repertoire_courses(
     ----------
     table : DataFrame [patient, month, measures]
         Null ``month`` for the donor's sample, drawn left of the axis and joined by a dotted line.
+        Patients beyond the colours repeat them with another mark.
     time : str
         What the months count from.
     """
     patients = table["patient"].unique().sort().to_list()
     last = float(table["month"].drop_nulls().max() or 1)  # type: ignore[arg-type]  # a float column
     donor_place = -0.12 * last
+    donors = table["month"].is_null().any()
     with themed():
         figure = new_figure(DOUBLE_COLUMN, 2.8)
         panels = figure.subplots(1, len(measures), squeeze=False)[0]
         for axes, measure in zip(panels, measures, strict=True):
             for n, patient in enumerate(patients):
                 own = table.filter(pl.col("patient") == patient).sort("month")
-                _course(axes, own, measure, donor_place, CYCLE[n % len(CYCLE)], patient)
+                look = (CYCLE[n % len(CYCLE)], _MARKS[n // len(CYCLE) % len(_MARKS)])
+                _course(axes, own, measure, donor_place, look, patient)
             axes.set_title(_MEASURES.get(measure, measure))
             if measure in _LOGARITHMIC:
                 plain_log_axis(axes)
@@ -88,18 +94,28 @@ def draw_repertoire_courses(
                 axes.set_ylim(bottom=0)
             axes.set_xlabel(time)
             ticks = [t for t in _MONTHS if t <= last + 0.5 and (t > 1 or last < _LONG)]
-            axes.set_xticks([donor_place, *ticks], ["donor", *map(str, ticks)])
+            first = ([donor_place], ["donor"]) if donors else ([], [])
+            axes.set_xticks([*first[0], *ticks], [*first[1], *map(str, ticks)])
         handles, labels = panels[0].get_legend_handles_labels()
         if len(labels) <= _MOST_NAMED:
-            figure.legend(handles, labels, loc="outside lower left", ncols=min(len(labels), 8))
+            across = max(1, _LEGEND_SIGNS // (max(map(len, labels)) + 8))
+            figure.legend(
+                handles, labels, loc="outside lower left", ncols=min(len(labels), 8, across)
+            )
     return figure
 
 
 def _course(
-    axes: Axes, own: pl.DataFrame, measure: str, donor_place: float, colour: str, label: str
+    axes: Axes,
+    own: pl.DataFrame,
+    measure: str,
+    donor_place: float,
+    look: tuple[str, str],
+    label: str,
 ) -> None:
+    colour, mark = look
     timed = own.drop_nulls(["month", measure])
-    axes.plot(timed["month"], timed[measure], "o-", color=colour, label=label)
+    axes.plot(timed["month"], timed[measure], f"{mark}-", color=colour, label=label)
     donor = own.filter(pl.col("month").is_null()).drop_nulls(measure)
     for value in donor[measure]:
         axes.plot([donor_place], [value], "D", color=colour, markerfacecolor="white")
@@ -112,6 +128,7 @@ def draw_rarefaction(
     spectra: Mapping[str, Mapping[str, Spectrum]],
     *,
     months: Mapping[str, float | None],
+    labels: Mapping[str, str] | None = None,
     time: str = "Months from HSPC",
     points: int = 40,
 ) -> Figure:
@@ -122,8 +139,10 @@ def draw_rarefaction(
     spectra : mapping of panel title (patient) to mapping of sample to Spectrum
     months : mapping of sample to month
         Samples without a month (a donor's) are black and dashed. Where none has one, every sample
-        has its own colour and a line in the legend.
+        has its own colour and, up to 24, a line in the legend.
+    labels : mapping of sample to its name in that legend, optional
     """
+    named = labels or {}
     known = [month for month in months.values() if month is not None]
     last = max(known, default=0.0)
     shades = mpl.colormaps["viridis_r"]
@@ -136,7 +155,8 @@ def draw_rarefaction(
                 month = months.get(name)
                 if not known:
                     style = LINES[n // len(CYCLE) % len(LINES)]
-                    axes.plot(depths, curve, style, color=CYCLE[n % len(CYCLE)], label=name)
+                    label = named.get(name, name)
+                    axes.plot(depths, curve, style, color=CYCLE[n % len(CYCLE)], label=label)
                 elif month is None:
                     axes.plot(depths, curve, "--", color=BLACK)
                 else:
@@ -149,16 +169,24 @@ def draw_rarefaction(
             axes.set_ylim(bottom=0)
         if known:
             scale = mpl.cm.ScalarMappable(mpl.colors.Normalize(0, max(last, 1.0)), shades)
-            figure.colorbar(scale, ax=list(panels), label=f"{time} (dashed: donor)", shrink=0.8)
+            label = f"{time} (dashed: donor)" if len(known) < len(months) else time
+            figure.colorbar(scale, ax=list(panels), label=label, shrink=0.8)
         elif len(months) <= _MOST_NAMED:
             figure.legend(loc="outside right upper")
     return figure
 
 
 def draw_overlap(
-    table: pl.DataFrame, *, measure: str = "morisita_horn", samples: Sequence[str] | None = None
+    table: pl.DataFrame,
+    *,
+    measure: str = "morisita_horn",
+    samples: Sequence[str] | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Overlap of all pairs of samples as a heat map with its numbers, in the order given."""
+    """Overlap of all pairs of samples as a heat map with its numbers, in the order given.
+
+    ``labels`` are names to show instead of those of the samples.
+    """
     found = pl.concat([table["sample_a"], table["sample_b"]]).unique().sort().to_list()
     names = list(samples or found)
     matrix = np.full((len(names), len(names)), np.nan)
@@ -172,12 +200,14 @@ def draw_overlap(
         figure = new_figure(side + 0.6, side)
         axes = figure.subplots()
         image = axes.imshow(matrix, cmap="viridis", vmin=0, vmax=top)
-        axes.set_xticks(range(len(names)), names, rotation=90)
-        axes.set_yticks(range(len(names)), names)
+        shown = [(labels or {}).get(name, name) for name in names]
+        small = 5.0 if len(names) > _MANY else None
+        axes.set_xticks(range(len(names)), shown, rotation=90, fontsize=small)
+        axes.set_yticks(range(len(names)), shown, fontsize=small)
         for (row, column), value in np.ndenumerate(matrix):
             if len(names) <= _MOST_NUMBERS and not np.isnan(value):
                 colour = "white" if value < 0.6 * top else BLACK
-                text = f"{value:.2f}" if value >= 0.01 or value == 0 else f"{value:.0e}"
+                text = f"{value:.2f}" if value >= 0.005 or value == 0 else "<0.01"
                 axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=5.5)
         figure.colorbar(image, ax=axes, label=_OVERLAPS.get(measure, measure), shrink=0.8)
     return figure

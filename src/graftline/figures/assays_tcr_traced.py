@@ -22,6 +22,7 @@ from graftline.figures.theme import (
 )
 
 _BANDS = (VERMILION, ORANGE, SKY)
+_UPRIGHT, _FEWEST_PLACES = 8, 4
 _CALLS = {"unchanged": GREY, "contracted": BLUE, "expanded": VERMILION}
 
 
@@ -69,7 +70,10 @@ def _flow(axes: Axes, place: Floats, low: Floats, high: Floats, colour: str) -> 
 
 
 def _sample_axis(axes: Axes, place: Floats, labels: Sequence[str], title: str, time: str) -> None:
-    axes.set_xticks(place, list(labels))
+    axes.set_xticks(place, list(labels), rotation=90 if len(labels) > _UPRIGHT else 0)
+    # A bar stays a bar where there are one or two.
+    spare = max(_FEWEST_PLACES - len(labels), 0) / 2
+    axes.set_xlim(-0.6 - spare, len(labels) - 0.4 + spare)
     axes.set_title(title)
     axes.set_xlabel(time)
     axes.set_ylabel("Share of the repertoire")

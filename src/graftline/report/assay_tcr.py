@@ -28,9 +28,12 @@ from graftline.tables.assay_tcr import (
     trends_table,
 )
 from graftline.tables.format import number, value_range
+from graftline.tables.short_names import short_names
 
 MOST_PANELS = 12
 MOST_OVERLAPS = 40
+_MOST_NAMED_LINES = 24
+_TITLE, _LABEL = 16, 26
 
 
 def tcr_section(study: TcrStudy) -> Section:
@@ -67,9 +70,10 @@ def tcr_facts(study: TcrStudy) -> tuple[tuple[str, str], ...]:
     if patients:
         facts.insert(0, ("Patients", f"{patients:,}"))
     reads = study.summary["reads"].drop_nulls().to_list()
+    ends = dict.fromkeys((min(reads), max(reads)))
     return (
         *facts,
-        ("Reads or templates per sample", f"{min(reads):,} to {max(reads):,}"),
+        ("Reads or templates per sample", " to ".join(f"{n:,}" for n in ends)),
         ("Locus", study.options.locus or "all"),
     )
 
@@ -130,6 +134,8 @@ def _courses(study: TcrStudy) -> list[ReportFigure]:
     )
     if table["month"].is_null().all():
         return []
+    names = short_names(table["patient"].unique().to_list(), width=_LABEL)
+    table = table.with_columns(pl.col("patient").replace_strict(names))
     title = "Clonality and diversity over time"
     caption = "A line per patient; open diamonds are donors. Not adjusted for depth."
     measures = ("clonality", "hill_1", "inverse_simpson")
@@ -142,8 +148,9 @@ def _traced(study: TcrStudy) -> list[ReportFigure]:
         return []
     options, labels, time = study.options, sample_labels(study), time_name(study)
     ranked = study.ranked.drop_nulls("ranked_at").head(MOST_PANELS)
+    names = short_names(ranked["patient"].to_list(), width=_TITLE)
     titles = {
-        row["patient"]: f"{row['patient']} (month {month_text(row['ranked_month'])})"
+        row["patient"]: f"{names[row['patient']]} (month {month_text(row['ranked_month'])})"
         for row in ranked.iter_rows(named=True)
     }
     figures = [
@@ -161,7 +168,7 @@ def _traced(study: TcrStudy) -> list[ReportFigure]:
         ),
     ]
     compared = {
-        patient: patient
+        patient: names[patient]
         for patient in titles
         if study.expansion.height and (study.expansion["patient"] == patient).any()
     }
@@ -188,9 +195,15 @@ def _rarefaction(study: TcrStudy) -> list[ReportFigure]:
             months[sample] = month if kind == "patient" else None
     if not panels:
         return []
-    shown = dict(list(panels.items())[:MOST_PANELS])
+    first = list(panels)[:MOST_PANELS]
+    titles = short_names(first, width=_TITLE + 8)
+    shown = {titles[panel]: panels[panel] for panel in first}
+    months = {sample: months[sample] for samples in shown.values() for sample in samples}
     caption = "Expected number of clones in smaller samples, drawn to each sample's own depth."
-    figure = draw_rarefaction(shown, months=months, time=time_name(study))
+    if all(month is None for month in months.values()) and len(months) > _MOST_NAMED_LINES:
+        caption += f" More than {_MOST_NAMED_LINES} samples: the lines are not named."
+    labels = short_names(list(months), width=_LABEL)
+    figure = draw_rarefaction(shown, months=months, labels=labels, time=time_name(study))
     return [ReportFigure("tcr-rarefaction", "Rarefaction", caption, figure)]
 
 
@@ -199,5 +212,5 @@ def _overlap(study: TcrStudy) -> list[ReportFigure]:
     if not 1 < len(names) <= MOST_OVERLAPS:
         return []
     caption = "Morisita-Horn: 0 no clone in common, 1 the same clones with the same shares."
-    figure = draw_overlap(study.overlap, samples=names)
+    figure = draw_overlap(study.overlap, samples=names, labels=short_names(names, width=_LABEL))
     return [ReportFigure("tcr-overlap", "Overlap of repertoires", caption, figure)]

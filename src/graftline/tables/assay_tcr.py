@@ -14,11 +14,13 @@ from graftline.tables.format import (
     p_value,
     significant,
 )
+from graftline.tables.short_names import CUT, short_names, shortened_note
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 
 LISTING_LIMIT = 60
 _CLONES_SHOWN = 10
 _WHOLE_MONTH = 0.26
+_TABLE_NAME, _TERMINAL_NAME, _TERMINAL_NAME_DATED = 24, 22, 14
 KEYS: Mapping[str, str] = {
     "nt": "the same CDR3 nucleotides",
     "aa": "the same CDR3 amino acids",
@@ -62,8 +64,13 @@ def sample_labels(study: TcrStudy) -> dict[str, str]:
     }
 
 
-def _unbroken(name: str) -> str:
-    return name.replace(" ", "\N{NO-BREAK SPACE}")
+def _sample_names(study: TcrStudy) -> dict[str, str]:
+    """Names of samples as tables show them, on one line."""
+    short = short_names(study.samples["sample"].to_list(), width=_TABLE_NAME)
+    return {
+        name: text.replace(" ", "\N{NO-BREAK SPACE}").replace(CUT, f"{CUT}\N{WORD JOINER}")
+        for name, text in short.items()
+    }
 
 
 def _percent(share: float | None, digits: int = 1) -> str:
@@ -90,11 +97,12 @@ def _group(row: Mapping[str, Any]) -> str | None:
 def samples_table(study: TcrStudy) -> ReportTable:
     """Depth, productive share, clonality and the share of the largest clones of every sample."""
     dated, labels = study.samples["patient"].is_not_null().any(), sample_labels(study)
+    names = _sample_names(study)
     rows = []
     for row in study.summary.iter_rows(named=True):
         when = (labels[row["sample"]],) if dated else ()
         cells = (
-            _unbroken(row["sample"]),
+            names[row["sample"]],
             *when,
             number(row["reads"], digits=0),
             number(row["clones"], digits=0),
@@ -127,6 +135,7 @@ def samples_table(study: TcrStudy) -> ReportTable:
         "sum of squared shares: another number. Coverage by Chao and Jost 2012. Unadjusted values "
         "compare depth as well as repertoires: see the values at a common depth.",
         *_notes(study),
+        *shortened_note(names),
     )
     return ReportTable("tcr-samples", "Repertoires", columns, tuple(rows), study.summary, notes)
 
@@ -138,11 +147,11 @@ def _notes(study: TcrStudy) -> tuple[str, ...]:
 
 def diversity_table(study: TcrStudy) -> ReportTable:
     """Diversity of every sample, each measure under the name of its definition."""
-    rows = []
+    names, rows = _sample_names(study), []
     for row in study.summary.iter_rows(named=True):
         chao = (row["chao1"], row["chao1_low"], row["chao1_high"])
         cells = (
-            _unbroken(row["sample"]),
+            names[row["sample"]],
             number(row["hill_0"], digits=0),
             *(significant(row[f"hill_{q}"], digits=4) for q in (1, 2)),
             estimate_interval(*chao, digits=0),
@@ -178,17 +187,18 @@ def diversity_table(study: TcrStudy) -> ReportTable:
 
 def depth_table(study: TcrStudy) -> ReportTable:
     """Every sample at the common depth, with bootstrap intervals."""
-    measures = {"richness": 0, "hill_1": 0, "inverse_simpson": 1, "clonality": 3}
+    measures = ("richness", "hill_1", "inverse_simpson", "clonality")
     patients = dict(study.samples.select("sample", "patient").rows())
     found = {(r["sample"], r["measure"]): r for r in study.at_depth.iter_rows(named=True)}
-    rows = []
+    names, rows = _sample_names(study), []
     for sample in study.samples["sample"]:
         if (sample, "richness") not in found:
             continue
-        cells = [_unbroken(sample)]
-        for measure, digits in measures.items():
+        cells = [names[sample]]
+        for measure in measures:
             row = found[sample, measure]
             bounds = (row["estimate"], row["low"], row["high"])
+            digits = 3 if measure == "clonality" else _decimals(row["estimate"])
             cells.append(row["reason"] or estimate_interval(*bounds, digits=digits))
         rows.append(TableRow(tuple(cells), _group({"patient": patients[sample]})))
     depth = f"{study.options.depth:,.0f}"
@@ -208,6 +218,11 @@ def depth_table(study: TcrStudy) -> ReportTable:
     )
     title = f"At a common depth of {depth}"
     return ReportTable("tcr-depth", title, columns, tuple(rows), study.at_depth, notes)
+
+
+def _decimals(value: float | None) -> int:
+    """Decimals of a number of clones: those of an oligoclonal sample are told apart."""
+    return 0 if value is None or value >= 100 else 1 if value >= 10 else 2
 
 
 def traced_table(study: TcrStudy) -> ReportTable:
@@ -382,12 +397,11 @@ def overlap_listing(study: TcrStudy) -> ReportTable | None:
     if own.is_empty():
         return None
     shown = own.sort(pl.min_horizontal("place", "place_b"), pl.max_horizontal("place", "place_b"))
-    rows = []
+    names, rows = _sample_names(study), []
     for row in shown.head(LISTING_LIMIT).iter_rows(named=True):
         ends = sorted((row["place"], row["place_b"]))
-        names = [study.samples["sample"][end] for end in ends]
         cells = (
-            *map(_unbroken, names),
+            *(names[study.samples["sample"][end]] for end in ends),
             str(row["shared"]),
             *(significant(round(row[m], 9)) for m in ("jaccard", "morisita_horn", "f", "f2")),
         )
@@ -418,11 +432,13 @@ def overlap_listing(study: TcrStudy) -> ReportTable | None:
 def terminal_table(study: TcrStudy) -> ReportTable:
     """The table of samples at the width of a terminal."""
     dated = study.samples["month"].is_not_null().any()
+    width = _TERMINAL_NAME_DATED if dated else _TERMINAL_NAME
+    names = short_names(study.summary["sample"].to_list(), width=width)
     rows = []
     for row in study.summary.iter_rows(named=True):
         when = month_text(row["month"]) or (row["sample_type"] or "")
         cells = (
-            row["sample"],
+            names[row["sample"]],
             *((when,) if dated else ()),
             number(row["reads"], digits=0),
             number(row["clones"], digits=0),
@@ -451,5 +467,6 @@ def terminal_table(study: TcrStudy) -> ReportTable:
     notes = (
         f"Clonality = 1 \N{MINUS SIGN} Pielou; a clone has {KEYS[study.options.key]}; n/d: not "
         "defined.",
+        *shortened_note(names),
     )
     return ReportTable("tcr-terminal", "Repertoires", columns, tuple(rows), study.summary, notes)
