@@ -266,18 +266,24 @@ def compare(
     formats = chosen_formats(figures, ("pdf", "png", "svg"), "--figures")
 
     from graftline.simulate import compare as comparing
+    from graftline.tables.plan_comparison import plan_comparison_text, plan_differences
 
     with progress("Simulating"):
         chosen = {text: comparing.parse_plan(text) for text in plans}
         comparison = comparing.compare_plans(chosen, patients, seed)
-    click.echo(comparing.format_comparison(comparison))
+    rows = plan_differences(comparison.outcomes)
+    click.echo(
+        plan_comparison_text(
+            rows, patients=patients, caveat=comparing.CAVEAT, assumed=comparison.assumed
+        )
+    )
     if out is None:
         return
     from graftline.report.plan_comparison import comparison_report
     from graftline.report.write import write_files
 
     page = comparison_report(
-        comparing.difference_rows(comparison),
+        rows,
         comparison.endpoints,
         patients=patients,
         seed=seed,

@@ -6,7 +6,11 @@ from click.testing import CliRunner
 
 from graftline.cli import main
 from graftline.simulate.compare import CAVEAT
-from graftline.tables.plan_comparison import plan_comparison_table
+from graftline.tables.plan_comparison import (
+    plan_comparison_table,
+    plan_comparison_text,
+    plan_differences,
+)
 
 PLANS = ("all-in-one-2024", "all-in-one-2024+hsct=never")
 
@@ -38,24 +42,29 @@ def test_differences_are_written_for_machines(written):
     assert transplanted["difference"][1] == -transplanted["percent"][0]
 
 
-# Wilson 1927; Newcombe 1998, table I: 81 of 263 gives 0.2553 to 0.3662
-def test_shares_have_wilsons_interval():
-    rows = pl.DataFrame(
-        {
-            "plan": ["a", "b"],
-            "outcome": ["x", "x"],
-            "percent": [100 * 81 / 263, 100 * 81 / 263],
-            "n": [263, 263],
-            "difference": [0.0, 0.04],
-            "lower": [0.0, -2.0],
-            "upper": [0.0, 2.1],
-        }
+# Shares: Wilson 1927; Newcombe 1998, table I: 81 of 263 gives 0.2553 to 0.3662.
+# Differences: Tango 1998; R: contingencytables, Tango_asymptotic_score_CI_paired_2x2, gives
+# -0.0621 (-0.1240 to -0.0054) for 6 gained and 16 lost of 161.
+def test_shares_and_differences_have_their_own_intervals():
+    counts = {"outcome": "x", "n": 263, "events": 81}
+    outcomes = pl.DataFrame(
+        [
+            {"plan": "a", **counts, "pairs": 263, "gained": 0, "lost": 0},
+            {"plan": "b", **counts, "pairs": 161, "gained": 6, "lost": 16},
+        ]
     )
+    rows = plan_differences(outcomes)
     table = plan_comparison_table(rows, patients=263, caveat=CAVEAT)
     assert table.rows[0].cells == ("a", "263", "30.8 (25.5\u201336.6)", "reference")
-    assert table.rows[1].cells[3].endswith("0.0 (-2.0 to +2.1)")
+    assert table.rows[1].cells[3] == "-6.2 (-12.4 to -0.5)"
     assert CAVEAT in table.footnotes[0]
-    # an interval of no width would look sure of something that a rare event leaves open
-    equal = rows.with_columns(difference=pl.lit(0.0), lower=pl.lit(0.0), upper=pl.lit(0.0))
-    alike = plan_comparison_table(equal, patients=263, caveat=CAVEAT)
-    assert alike.rows[1].cells[3] == "no pair differs"
+    text = plan_comparison_text(rows, patients=263, caveat=CAVEAT, assumed={"b": ["c", "d"]})
+    assert text.splitlines()[2:] == [
+        "x",
+        "  a   30.8 %",
+        "  b   30.8 %   difference  -6.2 points (-12.4 to -0.5)",
+        "",
+        "b assumes c",
+        "b assumes d",
+    ]
+    assert "rank no doses and no timings" in text

@@ -35,7 +35,8 @@ def comparison_report(
 
     Parameters
     ----------
-    rows : DataFrame [plan, outcome, percent, n, difference, lower, upper]
+    rows : DataFrame
+        As `graftline.tables.plan_comparison.plan_differences` returns them.
     endpoints : DataFrame [plan, patient, endpoint, entry_days, time_days, status, cause]
     """
     plans = rows["plan"].unique(maintain_order=True).to_list()

@@ -1,4 +1,4 @@
-"""The same virtual patients under several plans: paired differences with Monte Carlo intervals.
+"""The same virtual patients under several plans.
 
 Common random numbers: patient 17 has the same body, disease, measurement errors and thresholds of
 chance under every plan, so that differences hold the plan and little else. Intervals hold Monte
@@ -6,7 +6,7 @@ Carlo error only; the model is not calibrated, and nothing here ranks doses or t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -47,32 +47,19 @@ _KEPT = ("patient", "endpoint", "entry_days", "time_days", "status", "cause")
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """One outcome under one plan, and its paired difference from the first plan, in points (%).
-
-    ``percent`` is of the ``n`` patients whose integration succeeded under the plan.
-    """
-
-    plan: str
-    outcome: str
-    percent: float
-    n: int
-    difference: float
-    lower: float
-    upper: float
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
     """Outcomes of all plans on the same patients, and the survival endpoints behind them.
 
+    ``outcomes`` [plan, outcome, n, events, pairs, gained, lost]: patients whose integration
+    succeeded and those of them with the event; pairs with the first plan, and those of them with
+    the event under this plan only (``gained``) and under the first only (``lost``).
     ``endpoints`` [plan, patient, endpoint, entry_days, time_days, status, cause], from CAR-T.
     ``failures`` names patients whose integration failed under a plan; they are in no pair.
     """
 
     plans: tuple[str, ...]
     patients: int
-    rows: tuple[Difference, ...]
+    outcomes: pl.DataFrame
     assumed: Mapping[str, tuple[str, ...]]
     endpoints: pl.DataFrame
     failures: tuple[str, ...]
@@ -188,14 +175,19 @@ def compare_plans(
         for name, parts in shares.items()
     }
     reference = joined[next(iter(plans))]
-    rows = [
-        _difference(name, outcome, values, reference[outcome])
+    outcomes = [
+        {"plan": name, "outcome": outcome, **_counts(joined[name][outcome], reference[outcome])}
         for outcome in reference
-        for name, values in ((n, joined[n][outcome]) for n in plans)
+        for name in plans
     ]
     assumed = {name: plan.assumed for name, plan in plans.items()}
     return Comparison(
-        tuple(plans), patients, tuple(rows), assumed, pl.concat(endpoints), tuple(failures)
+        tuple(plans),
+        patients,
+        pl.DataFrame(outcomes),
+        assumed,
+        pl.concat(endpoints),
+        tuple(failures),
     )
 
 
@@ -230,45 +222,12 @@ def _yes(everybody: pl.DataFrame, happened: pl.DataFrame, trial: Trial) -> Float
     return values
 
 
-def _difference(name: str, outcome: str, values: Floats, reference: Floats) -> Difference:
-    """Mean of paired differences with its normal interval; of no width where no pair differs."""
+def _counts(values: Floats, reference: Floats) -> dict[str, int]:
     pairs = values - reference
-    pairs = pairs[np.isfinite(pairs)]
-    error = float(pairs.std(ddof=1) / np.sqrt(pairs.size)) if pairs.size > 1 else float("nan")
-    mean = float(pairs.mean())
-    return Difference(
-        plan=name,
-        outcome=outcome,
-        percent=100.0 * float(np.nanmean(values)),
-        n=int(np.isfinite(values).sum()),
-        difference=100.0 * mean,
-        lower=100.0 * (mean - 1.96 * error),
-        upper=100.0 * (mean + 1.96 * error),
-    )
-
-
-def difference_rows(comparison: Comparison) -> pl.DataFrame:
-    """Differences as DataFrame [plan, outcome, percent, n, difference, lower, upper]."""
-    return pl.DataFrame([asdict(row) for row in comparison.rows])
-
-
-def format_comparison(comparison: Comparison) -> str:
-    """The comparison as text, plans in the order given."""
-    wide = max(len(name) for name in comparison.plans)
-    lines = [f"{comparison.patients} virtual patients, the same under every plan. {CAVEAT}"]
-    outcome = ""
-    for row in comparison.rows:
-        if row.outcome != outcome:
-            outcome = row.outcome
-            lines += ["", outcome]
-        against = "" if row.plan == comparison.plans[0] else _against(row)
-        lines.append(f"  {row.plan:{wide}}  {row.percent:5.1f} %{against}")
-    for name, words in comparison.assumed.items():
-        lines += ["", *(f"{name} assumes {word}" for word in words)] if words else []
-    return "\n".join(lines)
-
-
-def _against(row: Difference) -> str:
-    if row.lower == row.upper == 0.0:
-        return "   no pair differs"
-    return f"   difference {row.difference:+5.1f} points ({row.lower:+.1f} to {row.upper:+.1f})"
+    return {
+        "n": int(np.isfinite(values).sum()),
+        "events": int((values == 1.0).sum()),
+        "pairs": int(np.isfinite(pairs).sum()),
+        "gained": int((pairs > 0).sum()),
+        "lost": int((pairs < 0).sum()),
+    }

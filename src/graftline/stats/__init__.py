@@ -120,6 +120,10 @@ from graftline.stats.nelson_aalen import (
     fleming_harrington,
     nelson_aalen,
 )
+from graftline.stats.paired_proportion import (
+    PairedDifference,
+    paired_difference,
+)
 from graftline.stats.permutation import (
     GroupPermutationTest,
     PermutationTest,
@@ -198,6 +202,7 @@ __all__ = [
     "MarkovCheck",
     "NelsonAalen",
     "NotConvergedError",
+    "PairedDifference",
     "PermutationTest",
     "PredictedStates",
     "PredictedSurvival",
@@ -260,6 +265,7 @@ __all__ = [
     "martingale_residuals",
     "mid_p",
     "nelson_aalen",
+    "paired_difference",
     "pocock_stopping_rule",
     "predict_states",
     "predict_survival",
