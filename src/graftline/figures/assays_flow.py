@@ -14,7 +14,7 @@ from graftline.assays.flow.gates import GatedSample
 from graftline.assays.flow.gating_file import Gate
 from graftline.assays.flow.panels import GatePanel, Intensities, PanelAxis, gate_panels, span
 from graftline.assays.flow.sample import SamplePanels
-from graftline.assays.flow.scales import Scale, apply_scale
+from graftline.assays.flow.scales import Scale, apply_scale, invert_scale
 from graftline.assays.flow.spillover import Floats
 from graftline.figures.theme import (
     BLACK,
@@ -34,6 +34,8 @@ _TIMEPOINTS = {"baseline": BLUE, "remission": GREEN, "relapse": VERMILION}
 _BINS = 100
 # Fewer cells than this have no histogram worth the name: each is a mark on the axis.
 _FEW = 20
+# Minor ticks nearer than this share of the axis run into each other.
+_LEAST_APART = 0.012
 
 
 def draw_gates(gated: GatedSample, *, columns: int = 3) -> Figure:
@@ -117,18 +119,35 @@ def _scale_axis(axis: Axis, shown: PanelAxis, *, room: float = 0.12) -> None:
         if shown.edges[-1] >= 20_000:
             axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:g}k"))
         return
-    places = scale_ticks(shown.scale, float(shown.edges[0]), float(shown.edges[-1]), room=room)
+    ends = float(shown.edges[0]), float(shown.edges[-1])
+    places = scale_ticks(shown.scale, *ends, room=room)
     axis.set_ticks(list(places), labels=[_power(value) for value in places.values()])
+    between = scale_ticks(shown.scale, *ends, room=_LEAST_APART, multiples=range(2, 10))
+    axis.set_ticks([place for place, value in between.items() if value], minor=True)
 
 
-def scale_ticks(scale: Scale, low: float, high: float, *, room: float = 0.12) -> dict[float, float]:
+def scale_ticks(
+    scale: Scale, low: float, high: float, *, room: float = 0.12, multiples: Sequence[int] = (1,)
+) -> dict[float, float]:
     """Positions on a scale of 0 and of powers of ten, with their values.
 
-    ``room`` is the least distance between two of them, as a share of the axis.
+    ``room`` is the least distance between two of them, as a share of the axis. ``multiples`` are
+    those of the powers of ten; where fewer than two of these are on the axis, 2 and 5 are added.
     """
-    values = [0.0, *(sign * 10.0**k for k in range(7, 0, -1) for sign in (1, -1))]
+    kept = _ticks_of(scale, low, high, room, multiples)
+    return kept if len(kept) > 1 else _ticks_of(scale, low, high, room, (1, 2, 5))
+
+
+def _ticks_of(
+    scale: Scale, low: float, high: float, room: float, multiples: Sequence[int]
+) -> dict[float, float]:
+    sizes = (m * 10.0**k for m in multiples for k in range(7, 0, -1))
+    values = np.array([0.0, *(sign * size for size in sizes for sign in (1, -1))])
+    found = apply_scale(values, scale)
+    # A scale that ends keeps what lies beyond at its end: no place of its own.
+    own = np.isclose(invert_scale(found, scale), values, rtol=1e-6, atol=1e-6)
     kept: dict[float, float] = {}
-    for place, value in zip(apply_scale(np.array(values), scale).tolist(), values, strict=True):
+    for place, value in zip(found[own].tolist(), values[own].tolist(), strict=True):
         apart = all(abs(place - other) >= room * (high - low) for other in kept)
         if low <= place <= high and apart:
             kept[place] = value
@@ -139,7 +158,10 @@ def _power(value: float) -> str:
     if value == 0:
         return "0"
     sign = "\N{MINUS SIGN}" if value < 0 else ""
-    return f"{sign}$10^{{{round(math.log10(abs(value)))}}}$"
+    exponent = math.floor(math.log10(abs(value)) + 1e-9)
+    multiple = round(abs(value) / 10.0**exponent)
+    times = "" if multiple == 1 else f"{multiple}\\cdot"
+    return f"{sign}${times}10^{{{exponent}}}$"
 
 
 def draw_car_gates(samples: Sequence[SamplePanels], *, columns: int = 5) -> Figure | None:

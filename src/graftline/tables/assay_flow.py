@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from graftline.assays.flow.study import FlowStudy
-from graftline.assess.lymphocytes import cd7_eradication
+from graftline.assess.lymphocytes import cd7_eradication, cd7_reappearance
 from graftline.tables.format import MISSING, number, significant, value_range
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 
@@ -23,9 +23,14 @@ _STATES = {
     "not_yet_evaluable": "not yet evaluable",
     "not_evaluable": "not evaluable",
 }
+_BACK: Mapping[str | None, str] = {
+    "unconfirmed": "in the last sample",
+    "counts_missing": "no counts",
+}
 _OF_ALL = ("percent_of_all", "all_low", "all_high")
 _PER_UL = "cells/\N{MICRO SIGN}L"
 MINUS = "\N{MINUS SIGN}"
+_LEAST_WHOLE, _MOST_WHOLE = 1e3, 1e9
 _EXACT = "Intervals are exact 95% (Clopper-Pearson); they hold what counting alone leaves open."
 
 
@@ -58,6 +63,14 @@ def _share(value: float | None, low: float | None = None, high: float | None = N
         return ""
     bounds = "" if low is None else f" ({significant(low)}\N{EN DASH}{significant(high)})"
     return f"{significant(value)}{bounds}"
+
+
+def _linear(value: float | None) -> str:
+    """A linear value of a channel: whole from a thousand on, as cytometers print them."""
+    if value is None:
+        return ""
+    whole = _LEAST_WHOLE <= abs(value) < _MOST_WHOLE
+    return f"{value:,.0f}".replace("-", MINUS) if whole else significant(value)
 
 
 def gates_table(study: FlowStudy, *, id: str = "flow-gates") -> ReportTable:
@@ -152,24 +165,28 @@ def _per_ul(row: Mapping[str, Any], name: str) -> str:
 def eradication(
     study: FlowStudy, *, cells_per_ul_below: float = 1, percent_of_cd3_below: float = 0.1
 ) -> pl.DataFrame:
-    """Days to eradication of CD7+ T cells by the rule of `cd7_eradication`.
+    """Days to eradication of CD7+ T cells, and of their return, as the trial's rules have them.
 
     Returns
     -------
-    DataFrame [patient, state, value, day, flags, reason]
-        Empty without any patient's T cells.
+    DataFrame [patient, state, value, day, flags, reason, back_state, back_day, back_reason]
+        By `cd7_eradication` and `cd7_reappearance`. Empty without any patient's T cells.
     """
     if study.labs.is_empty():
         return pl.DataFrame()
-    return cd7_eradication(
+    gone = cd7_eradication(
         study.labs, cells_per_ul_below=cells_per_ul_below, percent_of_cd3_below=percent_of_cd3_below
-    ).sort("patient")
+    )
+    back = cd7_reappearance(study.labs, gone).select(
+        "patient", back_state="state", back_day="day", back_reason="reason"
+    )
+    return gone.join(back, on="patient", how="left", validate="1:1").sort("patient")
 
 
 def eradication_table(
     study: FlowStudy, *, cells_per_ul_below: float = 1, percent_of_cd3_below: float = 0.1
 ) -> ReportTable:
-    """Per patient: whether CD7+ T cells were eradicated, from which day, by counts or by shares."""
+    """Per patient: whether CD7+ T cells were eradicated, from which day, and came back."""
     found = eradication(
         study, cells_per_ul_below=cells_per_ul_below, percent_of_cd3_below=percent_of_cd3_below
     )
@@ -180,6 +197,7 @@ def eradication_table(
                 _STATES[row["state"]],
                 "" if row["day"] is None else f"{row['day']:g}",
                 "share" if "percent_of_cd3" in (row["flags"] or "") else "count",
+                _back(row),
                 _REASONS[row["reason"]],
             )
         )
@@ -190,17 +208,28 @@ def eradication_table(
         TableColumn("Eradicated", "left"),
         TableColumn("Day"),
         TableColumn("By", "left"),
+        TableColumn("Back", "left"),
         TableColumn("Because", "left"),
     )
     note = (
         f"First sample from day 0 on below {cells_per_ul_below:g} cell/\N{MICRO SIGN}L (where a "
         f"patient has counts) or below {percent_of_cd3_below:g}% of CAR-negative T cells, "
         f"confirmed by the next sample. A sample with fewer than "
-        f"{study.thresholds.least_events} events is below the threshold only if its limit is."
+        f"{study.thresholds.least_events} events is below the threshold only if its limit is. "
+        f"Back: first of two samples running with at least 10 cells/\N{MICRO SIGN}L after it."
     )
     return ReportTable(
         "flow-eradication", "Eradication of CD7+ T cells", columns, tuple(rows), found, (note,)
     )
+
+
+def _back(row: Mapping[str, Any]) -> str:
+    """Whether eradicated cells came back; nothing where they never went."""
+    if row["state"] != "yes":
+        return ""
+    if row["back_state"] == "yes":
+        return f"day {row['back_day']:g}"
+    return _BACK.get(row["back_reason"], "no" if row["back_state"] == "no" else "not known")
 
 
 def blasts_table(study: FlowStudy) -> ReportTable:
@@ -220,7 +249,7 @@ def blasts_table(study: FlowStudy) -> ReportTable:
             f"{row['blast_events']:,}",
             "" if row["cd7_positive_events"] is None else f"{row['cd7_positive_events']:,}",
             "too few" if few and row["cd7_positive_events"] is not None else share,
-            "" if row["cd7_median"] is None else significant(row["cd7_median"]),
+            _linear(row["cd7_median"]),
             ""
             if row["cd7_percent_of_normal_t"] is None
             else significant(row["cd7_percent_of_normal_t"]),
@@ -377,12 +406,9 @@ def channels_listing(channels: pl.DataFrame) -> ReportTable:
                 row["channel"],
                 row["marker"] or "",
                 "logarithmic" if row["decades"] else "linear",
-                f"{row['range']:g}",
+                _linear(row["range"]),
                 "yes" if row["in_matrix"] else "",
-                *(
-                    "" if row[end] is None else significant(row[end])
-                    for end in ("lowest", "median", "highest")
-                ),
+                *(_linear(row[end]) for end in ("lowest", "median", "highest")),
             ),
             row["sample"],
         )

@@ -3,6 +3,7 @@
 Truth: the cells that were put into the tubes; concentrations, days and limits by hand.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,12 @@ from graftline.assays.flow.study import FlowStudy, flow_study
 from graftline.assess import lymphocytes, mrd
 from graftline.report.assay_page import write_trial_rows
 from graftline.report.assays import assay_sections, inspect_assays
-from graftline.tables.assay_flow import eradication, mrd_listing, t_cells_table
+from graftline.tables.assay_flow import (
+    eradication,
+    eradication_table,
+    mrd_listing,
+    t_cells_table,
+)
 from graftline.trial.read import inspect_trial, read_trial
 from tests.assays.flow.study_files import BLOOD, GATING, write_study, write_tube
 
@@ -137,6 +143,46 @@ def test_rows_written_are_rows_of_a_trial_and_give_the_day_of_eradication(
     ]
     tests = mrd.assess(trial).details["mrd_tests"].sort("day")
     assert tests["label"].to_list() == ["positive", "negative, low sensitivity", "positive"]
+
+
+COURSES: dict[str, tuple[list[tuple[float, float]], tuple[str, str, str]]] = {
+    # The first two are the worked examples of the definition.
+    "P1": ([(0, 410), (5, 36), (8, 0.4), (12, 0)], ("yes", "8", "no")),
+    "P2": ([(8, 0.6), (12, 14), (15, 0), (20, 0)], ("yes", "15", "no")),
+    "never": ([(0, 400), (7, 380), (14, 390)], ("no", "", "")),
+    "back": ([(0, 90), (5, 0.5), (8, 0.5), (60, 30), (75, 40)], ("yes", "5", "day 60")),
+    "back at last": ([(0, 90), (5, 0.5), (8, 0.5), (60, 30)], ("yes", "5", "in the last sample")),
+    "last gone": ([(0, 90), (5, 0.5)], ("not yet evaluable", "", "")),
+    "before only": ([(-9, 0.1), (-2, 0.1)], ("absent", "", "")),
+    "low before": ([(-9, 0.1), (0, 50), (5, 0.1), (9, 0.2)], ("yes", "5", "no")),
+    "one": ([(0, 90)], ("not evaluable", "", "")),
+}
+
+
+def test_courses_of_cd7_positive_t_cells(study: FlowStudy) -> None:
+    """By hand: below 1 per microlitre, confirmed by the next; back at 10 in two running."""
+    rows = [(patient, day, value) for patient, (c, _) in COURSES.items() for day, value in c]
+    labs = pl.DataFrame(
+        rows, schema={"patient": pl.String, "day": pl.Float64, "value": pl.Float64}, orient="row"
+    ).with_columns(
+        analyte=pl.lit("cd3_cd7_positive"),
+        unit=pl.lit("cells/uL"),
+        quantification=pl.lit("quantified"),
+        lloq=pl.lit(None, pl.Float64),
+    )
+    table = eradication_table(replace(study, labs=labs.select(study.labs.columns)))
+    told = {row.cells[0]: (row.cells[1], row.cells[2], row.cells[4]) for row in table.rows}
+    expected = {patient: answer for patient, (_, answer) in COURSES.items()}
+    # Nobody is said to have lost cells whose only samples are from before the infusion.
+    assert expected.pop("before only")[0] == "absent"
+    assert told == expected
+
+
+def test_shares_say_nothing_about_a_return(study: FlowStudy) -> None:
+    shares = study.labs.filter(pl.col("analyte") == "cd3_cd7_positive_percent")
+    gone = shares.with_columns(value=pl.when(pl.col("day") < 8).then(50.0).otherwise(0.01))
+    table = eradication_table(replace(study, labs=gone))
+    assert [row.cells[1:5] for row in table.rows] == [("yes", "8", "share", "no counts")] * 2
 
 
 def test_too_few_events_never_make_an_eradication(tmp_path: Path) -> None:
