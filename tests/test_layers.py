@@ -12,8 +12,9 @@ ALLOWED = {
     "units": {"problems"},
     "rules": set(),
     "schema": {"problems", "units"},
-    "protocol": {"schema", "problems"},
-    "trial": {"schema", "protocol", "problems", "units"},
+    "settings": {"problems"},
+    "protocol": {"schema", "settings", "problems"},
+    "trial": {"schema", "settings", "protocol", "problems", "units"},
     "assess": {"trial", "protocol", "schema", *GROUND},
     "endpoints": {"assess", "trial", "protocol", "rules"},
     "stats": set(),
@@ -30,6 +31,7 @@ ALLOWED = {
         "trial",
         "protocol",
         "schema",
+        "settings",
         "problems",
     },
     "figures": {"endpoints", "stats", "assess", "assays", "trial", "protocol", "tables"},
@@ -46,6 +48,7 @@ ALLOWED = {
         "stats",
         "protocol",
         "schema",
+        "settings",
     },
 }
 FREE = {"cli", "cli_assays", "cli_cells", "docs", "terminal", "__init__", "__main__"}

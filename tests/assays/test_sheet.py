@@ -94,6 +94,45 @@ def test_all_faults_are_told_at_once(folder: Path) -> None:
     assert all(p.file == "flow.csv" and p.expected and p.remedy for p in found)
 
 
+def test_faults_of_header_rows_and_values_come_together(folder: Path) -> None:
+    found = problems(sheet(folder, "file,patient,dya\na.fcs,P1\ngone.fcs,,1\n"))
+    assert [(p.row, p.column) for p in found] == [
+        (1, "day"),
+        (2, None),
+        (3, "file"),
+        (3, "patient"),
+    ]
+
+
+def test_a_path_that_leads_nowhere_is_told_once_with_its_rows(folder: Path) -> None:
+    (folder / "loop.fcs").symlink_to("loop.fcs")
+    names = ("A.FCS", "loop.fcs", "gone.fcs", f"{'x' * 300}.fcs", "gone.fcs", "sub/../../sub/b.fcs")
+    rows = "".join(f"{name},P1,{day}\n" for day, name in enumerate(names))
+    found = problems(sheet(folder, f"file,patient,day\n{rows}"))
+    assert [(p.row, p.count) for p in found] == [(2, 1), (3, 1), (4, 2), (5, 1), (7, 1)]
+    assert found[0].remedy.endswith("a.fcs is there")
+    assert "lead back to itself" in found[1].remedy
+    assert "inside the folder" in found[4].expected
+
+
+def test_a_file_without_the_right_to_read_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graftline.assays.sheet.os.access", lambda path, mode: False)
+    (found,) = problems(sheet(folder, "file,patient,day\na.fcs,P1,1\n"))
+    assert (found.expected, found.row) == ("a file that can be read", 2)
+
+
+def test_rows_may_be_left_out_and_their_faults_still_count(folder: Path) -> None:
+    path = sheet(folder, "file,patient,day\na.fcs,P1,1\nsub/b.fcs,P2,2\n")
+    assert read_sheet(path, COLUMNS, without=[2])["patient"].to_list() == ["P2"]
+    sheet(folder, "file,patient,day\na.fcs,P1,soon\nsub/b.fcs,P2,2\n")
+    with pytest.raises(InputError):
+        read_sheet(path, COLUMNS, without=[2])
+
+
+def test_empty_columns_are_not_columns_of_ones_own(folder: Path) -> None:
+    assert sheet_notes(sheet(folder, "file,patient,day,,\na.fcs,P1,1,,\n"), COLUMNS) == []
+
+
 def test_a_misspelt_column_is_an_error_and_not_lost(folder: Path) -> None:
     found = problems(sheet(folder, "file,patient,day,control_\na.fcs,P1,1,yes\n"))
     assert [(p.row, p.column, p.expected) for p in found] == [(1, "control_", "the column control")]
@@ -109,6 +148,9 @@ def test_a_misspelt_column_is_an_error_and_not_lost(folder: Path) -> None:
         ("file,patient,day,day\na.fcs,P1,1,2\n", "each column once"),
         ("file,patient,day\na.fcs,P1\n", "3 fields as in the header"),
         ('file,patient,day\n"a.fcs,P1,1\n', "a CSV table"),
+        ("flow of 2026,,\nfile,patient,day\na.fcs,P1,1\n", "a header row with file, patient, day"),
+        ("a.fcs,P1,1\n", "a header row with file, patient, day"),
+        ("PK\3\4workbook", "a CSV, not an Excel workbook"),
         ("file,patient,day\n\0,P1,1\n", "NUL"),
     ],
 )

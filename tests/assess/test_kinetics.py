@@ -35,6 +35,16 @@ def answer(rows: list[dict[str, Any]], rule: str, **options: Any) -> dict[str, A
 
 
 @pytest.mark.parametrize(
+    ("definitions", "auc"),
+    [({}, 2.482e6), ({"auc_trapezoid": "linear"}, 2.738e6), ({"peak_samples": 5}, None)],
+)
+def test_the_protocol_names_the_rules(definitions, auc):
+    # worked: definitions 6.1 has both areas; four samples lie between day 5 and 21, not five
+    row = answer(course(DAYS, EXAMPLE), "car_t_qpcr_auc0_28", definitions=definitions)
+    assert row["value"] == (None if auc is None else pytest.approx(auc, rel=3e-4))
+
+
+@pytest.mark.parametrize(
     ("parameter", "value", "day"),
     [
         ("cmax", 2.9e5, 14),

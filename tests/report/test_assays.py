@@ -99,6 +99,51 @@ def test_files_that_no_sheet_names_are_told(trial: Path) -> None:
     assert problem.severity is Severity.WARNING
 
 
+@pytest.mark.parametrize("name", ["tcr.xlsx", "TCR.CSV", "tcr.txt", "tcr.tsv"])
+def test_a_sheet_under_another_name_is_told(trial: Path, name: str) -> None:
+    write_study(trial / "assays")
+    (trial / "assays" / "tcr.csv").rename(trial / "assays" / name)
+    found = {p.file: p for p in inspect_assays(trial)}
+    assert found[f"assays/{name}"].expected == "a sample sheet named tcr.csv"
+    assert "tcr.csv" not in str(found["assays"].found)
+    # beside the sheet itself it is a file like any other
+    write_study(trial / "assays")
+    assert {p.expected for p in inspect_assays(trial)} <= {
+        "files that a sample sheet (tcr.csv, flow.csv, mlr.csv, function.csv, chimerism.csv, "
+        "cd7.csv) names"
+    }
+
+
+def test_assays_that_is_no_folder(trial: Path) -> None:
+    (trial / "assays").rmdir()
+    (trial / "assays").write_text("x")
+    (problem,) = inspect_assays(trial)
+    assert (problem.file, problem.expected) == ("assays", "a folder that can be opened")
+    assert assay_sections(trial).problems == (problem,)
+
+
+def test_a_sheet_that_is_a_link_to_nothing_or_a_folder(trial: Path) -> None:
+    (trial / "assays" / "tcr.csv").symlink_to("gone.csv")
+    (trial / "assays" / "mlr.csv").mkdir()
+    (trial / "assays" / "flow.csv").write_bytes(b"")
+    found = assay_sections(trial)
+    assert [p.file for p in found.problems] == [f"assays/{n}.csv" for n in ("tcr", "flow", "mlr")]
+    assert {p.severity for p in found.problems} == {Severity.UNREADABLE}
+    result = CliRunner().invoke(main, ["check", str(trial)])
+    assert result.exit_code == 2
+    assert "a sample sheet (CSV), not a folder" in result.output
+
+
+def test_the_report_of_a_trial_with_broken_sheets(trial: Path, tmp_path: Path) -> None:
+    (trial / "assays" / "tcr.csv").write_bytes(b"PK\3\4")
+    result = CliRunner().invoke(main, ["report", str(trial), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert "Not used as it is: assays/tcr.csv; graftline check says why" in result.output
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    section = page[page.index('<section id="assay-tcr">') :]
+    assert "a CSV, not an Excel workbook" in section[: section.index("</section>")]
+
+
 def test_the_report_has_the_assays_after_immunity(trial: Path, tmp_path: Path) -> None:
     write_study(trial / "assays")
     result = CliRunner().invoke(main, ["report", str(trial), "--out", str(tmp_path / "out")])

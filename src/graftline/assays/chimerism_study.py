@@ -1,6 +1,6 @@
 """STR chimerism of a trial: samples of a sheet into donor percent and rows of the trial."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ def chimerism_study(
     stutter: float | None = None,
     detection_percent: float = DETECTION_PERCENT,
     full_percent: float = 95.0,
+    without: Collection[int] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> ChimerismStudy:
     """Donor percent of every sample, by locus and in all.
@@ -56,13 +57,15 @@ def chimerism_study(
         Where the sheet does not name its own; no stutter: estimated from the sample.
     full_percent : float
         Donor percent at and above which chimerism is full.
+    without : collection of int
+        Rows of the sheet to leave out.
 
     Raises
     ------
     InputError
         Faults of the sheet, of a file it names, or of a sample, all of them.
     """
-    rows = _rows(sheet)
+    rows = _rows(sheet, without)
     tables, problems = _tables(rows, progress)
     found: list[tuple[dict[str, Any], Chimerism]] = []
     for row in rows.iter_rows(named=True):
@@ -90,13 +93,8 @@ def chimerism_study(
     )
 
 
-def inspect_chimerism(sheet: Path) -> list[Problem]:
-    """Everything that is wrong with a sheet and the files it names."""
-    return list(chimerism_study(sheet).problems)
-
-
-def _rows(sheet: Path) -> pl.DataFrame:
-    rows = read_sheet(sheet, CHIMERISM_SHEET.columns).with_columns(
+def _rows(sheet: Path, without: Collection[int]) -> pl.DataFrame:
+    rows = read_sheet(sheet, CHIMERISM_SHEET.columns, without=without).with_columns(
         pl.col("specimen").fill_null("blood")
     )
     problems = repeated_rows(

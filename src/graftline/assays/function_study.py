@@ -1,6 +1,6 @@
 """T-cell function of a trial: stimulated wells of a sheet, patients beside their donors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,11 @@ class FunctionStudy:
 
 
 def function_study(
-    path: Path, *, level: float = 0.05, progress: Callable[[str], None] = lambda _: None
+    path: Path,
+    *,
+    level: float = 0.05,
+    without: Collection[int] = (),
+    progress: Callable[[str], None] = lambda _: None,
 ) -> FunctionStudy:
     """Percent responding net of unstimulated, per well, person and patients beside donors.
 
@@ -52,13 +56,15 @@ def function_study(
         ``subject`` and ``role`` in place of ``patient`` and ``person``.
     level : float
         One-sided level of Fisher's exact test at which a person responds.
+    without : collection of int
+        Rows of the sheet to leave out.
 
     Raises
     ------
     InputError
         Faults of the sheet or of a file it names; as `function.read_stimulation`.
     """
-    wells, problems = _wells(path, progress)
+    wells, problems = _wells(path, without, progress)
     owners = wells.select("subject", "patient").unique()
     summary = summarize_responses(wells.select(_WELL), level=level).join(
         owners, on="subject", how="left", validate="m:1"
@@ -76,16 +82,18 @@ def function_study(
     )
 
 
-def inspect_function(path: Path) -> list[Problem]:
+def inspect_function(path: Path, *, without: Collection[int] = ()) -> list[Problem]:
     """Everything that is wrong with a sheet and the files it names."""
-    return list(_wells(path, lambda _: None)[1])
+    return list(_wells(path, without, lambda _: None)[1])
 
 
-def _wells(path: Path, progress: Callable[[str], None]) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
+def _wells(
+    path: Path, without: Collection[int], progress: Callable[[str], None]
+) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
     if _is_plain_table(path):
         wells = read_stimulation_file(path)
         return wells.with_columns(patient=pl.col("subject").cast(pl.String)), ()
-    rows = read_sheet(path, FUNCTION_SHEET.columns)
+    rows = read_sheet(path, FUNCTION_SHEET.columns, without=without)
     counted, problems = _counts(path, rows, progress)
     table = counted.with_columns(
         subject=pl.concat_str("patient", "person", separator=" "), role="person"

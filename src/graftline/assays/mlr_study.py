@@ -1,6 +1,6 @@
 """Mixed-lymphocyte reaction of a trial: wells of a sheet, patients beside their donors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +51,7 @@ def mlr_study(
     sheet: Path,
     *,
     options: MlrOptions | None = None,
+    without: Collection[int] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> MlrStudy:
     """Percent CFSE-low net of unstimulated, division indices and patients beside donors.
@@ -59,6 +60,8 @@ def mlr_study(
     ----------
     sheet : Path
         Columns as `graftline.schema.sheets.MLR_SHEET`.
+    without : collection of int
+        Rows of the sheet to leave out.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def mlr_study(
         unstimulated well, or with fewer than 200 cells in it.
     """
     options = options or MlrOptions()
-    rows = _rows(sheet)
+    rows = _rows(sheet, without)
     wells, problems = _read_wells(sheet, rows, progress)
     problems += _faulty_wells(sheet.name, rows, wells)
     if stops_results(problems):
@@ -94,15 +97,15 @@ def mlr_study(
     )
 
 
-def inspect_mlr(sheet: Path) -> list[Problem]:
+def inspect_mlr(sheet: Path, *, without: Collection[int] = ()) -> list[Problem]:
     """Everything that is wrong with a sheet and the files it names, without a fit."""
-    rows = _rows(sheet)
+    rows = _rows(sheet, without)
     wells, problems = _read_wells(sheet, rows, lambda _: None)
     return list(dict.fromkeys([*problems, *_faulty_wells(sheet.name, rows, wells)]))
 
 
-def _rows(sheet: Path) -> pl.DataFrame:
-    rows = read_sheet(sheet, MLR_SHEET.columns).with_columns(
+def _rows(sheet: Path, without: Collection[int]) -> pl.DataFrame:
+    rows = read_sheet(sheet, MLR_SHEET.columns, without=without).with_columns(
         pl.col("stimulus").str.to_lowercase().str.replace_all(r"[\s-]+", "_")
     )
     problems = repeated_rows(

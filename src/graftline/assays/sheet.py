@@ -3,8 +3,11 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import os
+import stat
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -26,6 +29,7 @@ _MISSING = {"", "NA", "N/A", "na", "NaN", "nan", "null", "NULL", "None"}
 _FLAGS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _FAR_DAY = 20_000
 _HEADER_BYTES = 65536
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .xls, whatever their names say
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,12 @@ class _Text:
     header: tuple[str, ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
     notes: tuple[Problem, ...]
+    ragged: tuple[Problem, ...]
 
 
-def read_sheet(path: Path, columns: Sequence[SheetColumn]) -> pl.DataFrame:
+def read_sheet(
+    path: Path, columns: Sequence[SheetColumn], *, without: Collection[int] = ()
+) -> pl.DataFrame:
     """Rows of a sample sheet in declared types, paths resolved.
 
     Parameters
@@ -47,6 +54,8 @@ def read_sheet(path: Path, columns: Sequence[SheetColumn]) -> pl.DataFrame:
     columns : sequence of SheetColumn
         What the sheet may hold. Further columns are ignored; one whose name is nearly that of a
         declared column that lacks is an error, because it would be lost.
+    without : collection of int
+        Rows of the sheet to leave out, such as those after a data cut; their faults still count.
 
     Returns
     -------
@@ -61,10 +70,10 @@ def read_sheet(path: Path, columns: Sequence[SheetColumn]) -> pl.DataFrame:
         absent, folders, or outside the sheet's folder. Every one, with row and column.
     """
     text = _read_text(path, columns)
-    if faults := _header_faults(path, text, columns):
-        raise InputError(faults)
+    problems = [*_header_faults(path, text, columns), *text.ragged]
+    if not text.rows and not problems:
+        problems.append(Problem(path.name, "at least one sample", "add a row for each", row=2))
     place = {name: text.header.index(name) for name in text.header}
-    problems: list[Problem] = []
     frame: dict[str, pl.Series] = {
         "row": pl.Series([number for number, _ in text.rows], dtype=pl.Int64)
     }
@@ -76,7 +85,7 @@ def read_sheet(path: Path, columns: Sequence[SheetColumn]) -> pl.DataFrame:
         frame[column.name] = pl.Series(values, dtype=_TYPES[column.kind])
     if problems:
         raise InputError(problems)
-    return pl.DataFrame(frame)
+    return pl.DataFrame(frame).filter(~pl.col("row").is_in(list(without)))
 
 
 def sheet_notes(path: Path, columns: Sequence[SheetColumn]) -> list[Problem]:
@@ -89,9 +98,9 @@ def sheet_notes(path: Path, columns: Sequence[SheetColumn]) -> list[Problem]:
     """
     text = _read_text(path, columns)
     known = {column.name for column in columns}
-    own = [name for name in text.header if name not in known]
+    own = [name for name in text.header if name and name not in known]
     notes = list(text.notes)
-    if own:
+    if own and {column.name for column in columns if column.required} <= set(text.header):
         remedy = "these columns are ignored; nothing to do if they are your own"
         notes.append(
             Problem(
@@ -135,7 +144,8 @@ def named_files(path: Path, columns: Sequence[SheetColumn]) -> set[Path]:
     kinds = {column.name for column in columns if column.kind == "file"}
     places = [i for i, name in enumerate(text.header) if name in kinds]
     values = (_filled(cells[i]) for _, cells in text.rows for i in places)
-    return {(path.parent / value).resolve() for value in values if value is not None}
+    found = (_resolved(path.parent, value) for value in values if value is not None)
+    return {full for full in found if full is not None}
 
 
 def repeated_rows(
@@ -159,6 +169,9 @@ def _read_text(path: Path, columns: Sequence[SheetColumn]) -> _Text:
     except OSError as error:
         remedy = f"{error.strerror or error}: check the name and the folder"
         raise _unreadable(path, "a sample sheet that can be read", remedy) from None
+    if data.startswith(_WORKBOOKS):
+        remedy = "save it as CSV (in the spreadsheet: File, Save as)"
+        raise _unreadable(path, "a CSV, not an Excel workbook", remedy)
     text, notes = decode(data, path.name)
     if text is None:
         raise InputError(notes)
@@ -172,10 +185,9 @@ def _read_text(path: Path, columns: Sequence[SheetColumn]) -> _Text:
         remedy = "look for an unclosed quotation mark, and save the sheet again"
         raise _unreadable(path, f"a CSV table ({error})", remedy) from None
     header = tuple(name.strip().lower().replace(" ", "_") for name in records[0])
-    found = list(_numbered(path, records[1:], len(header)))
-    if not found:
-        raise InputError([Problem(path.name, "at least one sample", "add a row for each", row=2)])
-    return _Text(header, tuple(found), tuple(notes))
+    ragged: list[Problem] = []
+    found = list(_numbered(path, records[1:], len(header), ragged))
+    return _Text(header, tuple(found), tuple(notes), tuple(ragged))
 
 
 def _separator(header: str, known: set[str]) -> str:
@@ -187,14 +199,14 @@ def _separator(header: str, known: set[str]) -> str:
 
 
 def _numbered(
-    path: Path, records: Iterable[list[str]], width: int
+    path: Path, records: Iterable[list[str]], width: int, ragged: list[Problem]
 ) -> Iterable[tuple[int, tuple[str, ...]]]:
-    wrong = []
+    """Rows of the header's width with their numbers; the others are added to ``ragged``."""
     for number, cells in enumerate(records, start=2):
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) < width or any(cell.strip() for cell in cells[width:]):
-            wrong.append(
+            ragged.append(
                 Problem(
                     path.name,
                     f"{width} fields as in the header",
@@ -205,12 +217,18 @@ def _numbered(
             )
             continue
         yield number, tuple(cells[:width])
-    if wrong:
-        raise InputError(wrong)
 
 
 def _header_faults(path: Path, text: _Text, columns: Sequence[SheetColumn]) -> list[Problem]:
     names = [column.name for column in columns]
+    if not set(names) & set(text.header):
+        needed = ", ".join(column.name for column in columns if column.required)
+        expected, remedy = (
+            f"a header row with {needed}",
+            "write the column names into the first row",
+        )
+        found = ", ".join(name for name in text.header if name)[:200]
+        return [Problem(path.name, expected, remedy, row=1, found=found)]
     twice = sorted({name for name in text.header if name and text.header.count(name) > 1})
     faults = [
         Problem(path.name, "each column once", "delete or rename one", row=1, column=name)
@@ -265,7 +283,14 @@ def _column(
                 Problem(path.name, expected, remedy, row=row, column=column.name, found=cell or "")
             )
         values.append(value)
-    return values, faults
+    return values, _told_once(faults) if column.kind == "file" else faults
+
+
+def _told_once(faults: Sequence[Problem]) -> list[Problem]:
+    """One finding for each path, at the first of the rows that name it."""
+    rows = Counter(fault.found for fault in faults)
+    first = {fault.found: fault for fault in reversed(faults)}
+    return [replace(first[found], count=count) for found, count in rows.items()]
 
 
 def _cast(folder: Path, column: SheetColumn, cell: str) -> tuple[object, tuple[str, str] | None]:
@@ -285,7 +310,10 @@ def _cast(folder: Path, column: SheetColumn, cell: str) -> tuple[object, tuple[s
         return None, {
             "number": ("a number with a decimal point", "correct it"),
             "integer": ("a whole number", "correct it"),
-            "day": ("a study day: a number, not a date", "write the day counted from day 0"),
+            "day": (
+                "a study day: a number, not a date",
+                "write the day counted from day 0, with a decimal point",
+            ),
             "flag": ("yes or no", "correct it"),
         }[column.kind]
 
@@ -299,18 +327,43 @@ def _word(column: SheetColumn, cell: str) -> tuple[object, tuple[str, str] | Non
 
 
 def _file(folder: Path, cell: str) -> tuple[object, tuple[str, str] | None]:
-    if "\0" in cell:
-        return None, ("the path of a file", "correct it")
-    given = Path(cell.replace("\\", "/")) if not Path(cell).is_absolute() else Path(cell)
-    full = (folder / given).resolve()
-    if not given.is_absolute() and not full.is_relative_to(folder.resolve()):
+    full = _resolved(folder, cell)
+    if full is None:
+        return None, ("the path of a file", "correct it; a link must not lead back to itself")
+    if not Path(cell).is_absolute() and not full.is_relative_to(folder.resolve()):
         remedy = "move the file beside the sheet, or write its whole path"
         return None, ("a path inside the folder of the sheet", remedy)
-    if full.is_dir():
+    try:
+        mode = full.stat().st_mode
+    except PermissionError:
+        return None, ("a file that can be read", "ask for the right to open the folder it is in")
+    except OSError:
+        return None, ("a file that exists", _absent_remedy(full))
+    if stat.S_ISDIR(mode):
         return None, ("a file, not a folder", "add a row for each file in it")
-    if not full.is_file():
-        return None, ("a file that exists", "check the name; it is relative to this sheet")
+    if not stat.S_ISREG(mode):
+        return None, ("a file", "name a file with the laboratory's data")
+    if not os.access(full, os.R_OK):
+        return None, ("a file that can be read", "ask for the right to read it")
     return str(full), None
+
+
+def _resolved(folder: Path, cell: str) -> Path | None:
+    """The whole path that a cell names, on Windows or elsewhere; None where it cannot be one."""
+    try:
+        return (folder / (cell if Path(cell).is_absolute() else cell.replace("\\", "/"))).resolve()
+    except (OSError, RuntimeError, ValueError):
+        return None
+
+
+def _absent_remedy(full: Path) -> str:
+    remedy = "check the name; it is relative to this sheet"
+    try:
+        beside = {name.lower(): name for name in sorted(os.listdir(full.parent))}
+    except OSError:
+        return remedy
+    near = get_close_matches(full.name.lower(), list(beside), n=1, cutoff=0.85)
+    return f"{remedy}; {beside[near[0]]} is there" if near else remedy
 
 
 def _number(text: str) -> float:

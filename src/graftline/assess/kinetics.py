@@ -16,23 +16,25 @@ _BLQ_WORDS = " Values below quantification by the protocol's rule, " + "; or ".j
     f"{name}: {words}" for name, words in BLQ_RULES.items()
 )
 _PEAK_WORDS = (
-    "from day 0 to 28, the earliest of equal ones; needs three samples between day 5 and 21"
+    "from day 0 to 28, the earliest of equal ones; needs three samples between day 5 and 21, or as "
+    "many as the protocol's peak_samples says"
 )
 _PARAMETERS = {
     "cmax": ("Cmax", f"Highest quantifiable value {_PEAK_WORDS}.", "stein2019"),
     "tmax": ("Tmax, days", f"Day of the highest quantifiable value {_PEAK_WORDS}.", "stein2019"),
     "auc0_28": (
         "AUC day 0-28",
-        "Linear up, log down, interpolated at day 28; nothing is extrapolated. With a last sample "
-        "before day 21 the area ends at the last quantifiable value; before day 28 at the last "
-        f"sample; both are lower bounds.{_BLQ_WORDS}.",
+        "Linear up, log down, unless the protocol names another auc_trapezoid or auc_start; "
+        "interpolated at day 28; nothing is extrapolated. With a last sample before day 21 the "
+        "area ends at the last quantifiable value; before day 28 at the last sample; both are "
+        f"lower bounds.{_BLQ_WORDS}.",
         "pknca",
     ),
     "tlast": ("Tlast, days", "Day of the last quantifiable value.", "pknca"),
     "half_life": (
         "Half-life, days",
         "Log-linear over at least three points after the peak; the fit with the best adjusted r2 "
-        "of all, which must fall and reach 0.8.",
+        "of all, which must fall and reach 0.8, or the protocol's half_life_r2.",
         "pknca",
     ),
     "persistence": (
@@ -47,6 +49,13 @@ _PARAMETERS = {
     ),
 }
 
+_CONVENTIONS = {
+    "cmax": ("peak_samples",),
+    "tmax": ("peak_samples",),
+    "auc0_28": ("auc_trapezoid", "auc_start", "peak_samples"),
+    "half_life": ("half_life_r2",),
+}
+
 RULES: tuple[Rule, ...] = tuple(
     Rule(
         id=f"{assay}_{name}",
@@ -56,7 +65,7 @@ RULES: tuple[Rule, ...] = tuple(
         words=words,
         citation=citation,
         reads=(Read("labs", "analyte", (assay,), (0, None)),),
-        parameters=("blq",),
+        parameters=("blq", *_CONVENTIONS.get(name, ())),
     )
     for assay, unit in ASSAYS.items()
     for name, (title, words, citation) in _PARAMETERS.items()
@@ -338,9 +347,16 @@ def assess(trial: Trial) -> Assessed:
         One row per patient and assay, see ``car_t_nca``.
     """
     population = infused_patients(trial)
-    rows = car_t_nca(trial["labs"], hsct_days(trial), blq=trial.protocol.definitions.blq).join(
-        population, on="patient", how="semi"
-    )
+    definitions = trial.protocol.definitions
+    rows = car_t_nca(
+        trial["labs"],
+        hsct_days(trial),
+        blq=definitions.blq,
+        trapezoid=definitions.auc_trapezoid,
+        start=definitions.auc_start,
+        minimum_samples=definitions.peak_samples,
+        half_life_r2=definitions.half_life_r2,
+    ).join(population, on="patient", how="semi")
     frames = [
         as_results(
             answer_everybody(

@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -15,6 +15,8 @@ from pydantic import ValidationError
 
 from graftline.problems import Problem, ProtocolError, Severity
 from graftline.protocol.strategy import Protocol
+from graftline.settings.trial import setting_faults
+from graftline.settings.value import Value
 
 _SHIPPED = files("graftline.protocol") / "strategies"
 # from the heading [trial] to the next heading or the end
@@ -27,7 +29,8 @@ class TrialSettings:
     """What ``[trial]`` of a trial's protocol.toml says about this one trial.
 
     ``data_cut`` is a calendar date (used only with infusion dates), ``data_cut_day`` a study day
-    that holds for every patient; ``decimal`` is the decimal mark of its CSV files.
+    that holds for every patient; ``decimal`` is the decimal mark of its CSV files. ``assays`` are
+    the settings of ``[assays.<assay>]``, by assay.
     """
 
     name: str
@@ -36,6 +39,7 @@ class TrialSettings:
     data_cut_day: float | None = None
     simulated: bool = False
     decimal: str = "."
+    assays: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
 
 
 def shipped_protocols() -> tuple[str, ...]:
@@ -156,7 +160,7 @@ def read_trial_protocol(path: Path) -> tuple[Protocol, TrialSettings]:
     """Protocol and settings of a trial from its ``protocol.toml``.
 
     The file holds ``[trial]`` and either ``protocol = "NAME"`` there with overrides in the other
-    tables, or a whole protocol.
+    tables, or a whole protocol; and ``[assays.<assay>]`` with settings of assays.
 
     Raises
     ------
@@ -164,24 +168,25 @@ def read_trial_protocol(path: Path) -> tuple[Protocol, TrialSettings]:
         The file is missing, not TOML, or says something a protocol cannot say.
     """
     data = _load(path)
-    trial = data.pop("trial", {})
+    trial, assays = data.pop("trial", {}), data.pop("assays", {})
     unknown = sorted(set(trial) - _TRIAL_KEYS) if isinstance(trial, dict) else ["trial"]
-    if unknown:
-        raise ProtocolError(
-            _problem(
-                f"trial.{key}",
-                None,
-                f"one of {', '.join(sorted(_TRIAL_KEYS))} in [trial]",
-                "remove the key or correct its name",
-            )
-            for key in unknown
+    faults = [
+        _problem(
+            f"trial.{key}",
+            None,
+            f"one of {', '.join(sorted(_TRIAL_KEYS))} in [trial]",
+            "remove the key or correct its name",
         )
+        for key in unknown
+    ]
+    if faults := [*faults, *setting_faults(assays, file=path.name)]:
+        raise ProtocolError(faults)
     base = trial.pop("protocol", None)
     if base is not None:
         merged = _merge(tomllib.loads(shipped_protocol_text(str(base))), data)
     else:
         merged = data
-    return parse_protocol(merged, file=path.name), _settings(trial, path)
+    return parse_protocol(merged, file=path.name), _settings(trial, path, assays)
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -194,7 +199,9 @@ def _load(path: Path) -> dict[str, Any]:
     raise ProtocolError([_problem(None, found, expected, remedy, severity=Severity.UNREADABLE)])
 
 
-def _settings(trial: dict[str, Any], path: Path) -> TrialSettings:
+def _settings(
+    trial: dict[str, Any], path: Path, assays: Mapping[str, Mapping[str, Value]]
+) -> TrialSettings:
     faults = []
     if not isinstance(trial.get("data_cut", date.min), date):
         faults.append(
@@ -234,7 +241,7 @@ def _settings(trial: dict[str, Any], path: Path) -> TrialSettings:
         )
     if faults:
         raise ProtocolError(faults)
-    return TrialSettings(**{"name": path.resolve().parent.name, **trial})
+    return TrialSettings(**{"name": path.resolve().parent.name, **trial, "assays": assays})
 
 
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -128,10 +128,14 @@ class Definitions(_Frozen):
     engraftment_sustained: bool = True
     graft_failure_day: float = 30
     icaht: Literal["cumulative", "longest_run"] = "cumulative"
-    cd7_eradication_cells_per_ul: float = 1
+    cd7_eradication_cells_per_ul: Annotated[float, Field(gt=0)] = 1
     viral_threshold: Literal["lloq", "1000"] = "lloq"
     remission_landmark_day: float = 60
-    blq: Literal["pknca", "lloq_half_after_last"] = "pknca"
+    blq: Literal["pknca", "lloq_half_after_last", "zero", "drop"] = "pknca"
+    auc_trapezoid: Literal["linear_up_log_down", "linear", "linear_log"] = "linear_up_log_down"
+    auc_start: Literal["zero", "sample"] = "zero"
+    peak_samples: Annotated[int, Field(ge=0)] = 3
+    half_life_r2: Annotated[float, Field(le=1)] = 0.8
     bsa: Literal["mosteller", "dubois"] = "mosteller"
     survival_interval: Literal["log-log", "log", "plain", "logit", "arcsin"] = "log-log"
     source_preferred: Literal["adjudicated", "derived"] = "adjudicated"

@@ -1,8 +1,9 @@
 """The section on flow cytometry, from a study of a sample sheet or of files alone."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from graftline.assays.flow.sample import SamplePanels
+from graftline.assays.flow.sample import FlowThresholds, SamplePanels
 from graftline.assays.flow.study import FlowStudy
 from graftline.figures.assays_flow import (
     draw_blast_overlays,
@@ -10,6 +11,7 @@ from graftline.figures.assays_flow import (
     draw_cd7_courses,
     draw_gate_panels,
 )
+from graftline.report.assay_page import AssayPage
 from graftline.report.value import ReportFigure, Section
 from graftline.tables.assay_flow import (
     blasts_table,
@@ -17,29 +19,47 @@ from graftline.tables.assay_flow import (
     gates_table,
     mrd_listing,
     t_cells_table,
+    terminal_tables,
 )
-from graftline.trial import Trial
 
 MOST_PATIENTS = 12
 MOST_GATE_PLOTS = 40
 
 
-def flow_section(
-    study: FlowStudy,
-    *,
-    cells_per_ul_below: float = 1,
-    percent_of_cd3_below: float = 0.1,
-    every_gate: bool = False,
-) -> Section:
-    """What the tubes say: T cells by CD7 and their eradication, CD7 on blasts, residual disease.
+@dataclass(frozen=True, slots=True)
+class FlowOptions:
+    """What is asked of the samples beside their gates.
 
-    Parameters
-    ----------
-    cells_per_ul_below, percent_of_cd3_below : float
-        Below which CD7+ T cells are eradicated.
-    every_gate : bool
-        Gate plots of every sample, not of the first of each gating file and specimen.
+    ``cells_per_ul_below`` and ``percent_of_cd3_below``: below which CD7+ T cells are eradicated;
+    ``every_gate``: gate plots of every sample, not of the first of each gating file and specimen.
     """
+
+    thresholds: FlowThresholds = field(default_factory=FlowThresholds)
+    cells_per_ul_below: float = 1
+    percent_of_cd3_below: float = 0.1
+    every_gate: bool = False
+
+
+def flow_study_page(study: FlowStudy, options: FlowOptions) -> AssayPage:
+    """What the tubes show, with the rows they give the trial's tables."""
+    shown = terminal_tables(
+        study,
+        cells_per_ul_below=options.cells_per_ul_below,
+        percent_of_cd3_below=options.percent_of_cd3_below,
+    )
+    rows = {"labs": study.labs, "marrow": study.marrow}
+    return AssayPage(
+        flow_section(study, options),
+        shown,
+        study.problems,
+        flow_facts(study),
+        {name: table for name, table in rows.items() if table.height},
+    )
+
+
+def flow_section(study: FlowStudy, options: FlowOptions | None = None) -> Section:
+    """What the tubes say: T cells by CD7 and their eradication, CD7 on blasts, residual disease."""
+    options = options or FlowOptions()
     tables = []
     if study.t_cells.height:
         tables.append(t_cells_table(study))
@@ -47,8 +67,8 @@ def flow_section(
             tables.append(
                 eradication_table(
                     study,
-                    cells_per_ul_below=cells_per_ul_below,
-                    percent_of_cd3_below=percent_of_cd3_below,
+                    cells_per_ul_below=options.cells_per_ul_below,
+                    percent_of_cd3_below=options.percent_of_cd3_below,
                 )
             )
     if study.blasts.height:
@@ -61,14 +81,9 @@ def flow_section(
         "Flow cytometry",
         _text(study),
         tuple(table for table in tables if table.rows),
-        (*_courses(study), *_gates(study, every=every_gate)),
-        _missing(study, every_gate=every_gate),
+        (*_courses(study), *_gates(study, every=options.every_gate)),
+        _missing(study, every_gate=options.every_gate),
     )
-
-
-def eradication_threshold(trial: Trial) -> float:
-    """CD7+ T cells per microlitre below which a trial's protocol calls them eradicated."""
-    return float(trial.protocol.definitions.cd7_eradication_cells_per_ul)
 
 
 def flow_facts(study: FlowStudy) -> tuple[tuple[str, str], ...]:

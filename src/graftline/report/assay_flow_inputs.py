@@ -1,7 +1,6 @@
-"""What a person may give to the flow command: a sheet, FCS files, a workspace, a GatingML file."""
+"""What else than a sheet the flow command takes: FCS files, a workspace, a GatingML file."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -13,63 +12,44 @@ from graftline.assays.flow.flowjo import (
     read_flowjo_counts,
     recompute_flowjo_counts,
 )
-from graftline.assays.flow.sample import FlowRow, FlowThresholds
+from graftline.assays.flow.sample import FlowRow
 from graftline.assays.flow.starter import channel_table, keyword_table, starter_gating
-from graftline.assays.flow.study import FlowStudy, flow_study, study_samples
-from graftline.assays.sheet import is_sheet
+from graftline.assays.flow.study import study_samples
 from graftline.problems import InputError, Problem, Severity, stops_results
-from graftline.report.assay_flow import flow_facts, flow_section
+from graftline.report.assay_flow import flow_study_page
+from graftline.report.assay_page import AssayPage, with_settings
+from graftline.report.assay_readers import flow_options
 from graftline.report.value import Section
 from graftline.schema.sheets import FLOW_SHEET
+from graftline.settings.assays import chosen_settings
+from graftline.settings.value import Value
 from graftline.tables.assay_flow import (
     channels_listing,
     flowjo_table,
     gating_ml_table,
     keywords_listing,
-    terminal_tables,
 )
-from graftline.tables.value import ReportTable
 
 _TITLE = "Flow cytometry"
 
 
-@dataclass(frozen=True, slots=True)
-class FlowOptions:
-    """What the command asks beyond the files.
-
-    ``cells_per_ul_below`` and ``percent_of_cd3_below``: below which CD7+ T cells are eradicated;
-    ``every_gate``: gate plots of every sample.
-    """
-
-    gating: Path | None = None
-    thresholds: FlowThresholds = field(default_factory=FlowThresholds)
-    cells_per_ul_below: float = 1
-    percent_of_cd3_below: float = 0.1
-    every_gate: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FlowPage:
-    """The section, the tables for the terminal, findings, facts, and rows of trial tables."""
-
-    section: Section
-    shown: tuple[ReportTable, ...]
-    problems: tuple[Problem, ...] = ()
-    facts: tuple[tuple[str, str], ...] = ()
-    trial_rows: Mapping[str, pl.DataFrame] = field(default_factory=dict)
-
-
 def flow_page(
     inputs: Sequence[Path],
+    given: Mapping[str, Value],
     *,
-    options: FlowOptions | None = None,
+    gating: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> FlowPage:
+) -> AssayPage:
     """Everything that the files tell, by what they are.
 
-    A sample sheet is studied. FCS files are gated by ``options.gating``, or listed without one. A
-    FlowJo workspace (.wsp) shows its stored counts, beside those computed anew where FCS files are
-    given. A GatingML file (.xml) gates the FCS files.
+    FCS files are gated by ``gating``, or listed without one. A FlowJo workspace (.wsp) shows its
+    stored counts, beside those computed anew where FCS files are given. A GatingML file (.xml)
+    gates the FCS files.
+
+    Parameters
+    ----------
+    given : mapping of name to value
+        Settings of the command line.
 
     Raises
     ------
@@ -78,7 +58,6 @@ def flow_page(
     ExtraMissingError
         A workspace or GatingML file with FCS files, and FlowKit is not installed.
     """
-    chosen = options or FlowOptions()
     _refuse_folders(inputs)
     kinds = {path: path.suffix.lower() for path in inputs}
     workspaces = [path for path, kind in kinds.items() if kind == ".wsp"]
@@ -90,20 +69,20 @@ def flow_page(
         return _flowjo(workspaces[0], rest, progress)
     if gating_ml:
         return _gating_ml(gating_ml[0], rest, progress)
-    if len(rest) == 1 and is_sheet(rest[0], FLOW_SHEET.columns):
-        study = flow_study(
-            rest[0], gating=chosen.gating, thresholds=chosen.thresholds, progress=progress
-        )
-        return _studied(study, chosen, progress)
     if any(kind in (".csv", ".tsv") for kind in kinds.values()):
         raise _not_together(inputs)
-    if chosen.gating is None:
+    if gating is None:
         return _listed(rest, progress)
-    rows = [FlowRow(path, chosen.gating) for path in rest]
+    settings = chosen_settings("flow", given=given)
+    options = flow_options(settings)
     study = study_samples(
-        rows, file="the command line", thresholds=chosen.thresholds, progress=progress
+        [FlowRow(path, gating) for path in rest],
+        file="the command line",
+        thresholds=options.thresholds,
+        progress=progress,
     )
-    return _studied(study, chosen, progress)
+    progress("Drawing")
+    return with_settings(flow_study_page(study, options), settings)
 
 
 def starter_of(inputs: Sequence[Path]) -> str:
@@ -150,30 +129,7 @@ def _not_together(inputs: Sequence[Path]) -> InputError:
     )
 
 
-def _studied(study: FlowStudy, options: FlowOptions, progress: Callable[[str], None]) -> FlowPage:
-    progress("Drawing")
-    section = flow_section(
-        study,
-        cells_per_ul_below=options.cells_per_ul_below,
-        percent_of_cd3_below=options.percent_of_cd3_below,
-        every_gate=options.every_gate,
-    )
-    shown = terminal_tables(
-        study,
-        cells_per_ul_below=options.cells_per_ul_below,
-        percent_of_cd3_below=options.percent_of_cd3_below,
-    )
-    rows = {"labs": study.labs, "marrow": study.marrow}
-    return FlowPage(
-        section,
-        shown,
-        study.problems,
-        flow_facts(study),
-        {name: table for name, table in rows.items() if table.height},
-    )
-
-
-def _listed(files: Sequence[Path], progress: Callable[[str], None]) -> FlowPage:
+def _listed(files: Sequence[Path], progress: Callable[[str], None]) -> AssayPage:
     channels, keywords = [], []
     problems: list[Problem] = []
     facts = []
@@ -197,10 +153,10 @@ def _listed(files: Sequence[Path], progress: Callable[[str], None]) -> FlowPage:
     )
     tables = (listing, keywords_listing(pl.concat(keywords)))
     section = Section("flow", _TITLE, (), tables, (), (told,))
-    return FlowPage(section, (listing,), tuple(problems), tuple(facts))
+    return AssayPage(section, (listing,), tuple(problems), tuple(facts))
 
 
-def _flowjo(workspace: Path, fcs: Sequence[Path], progress: Callable[[str], None]) -> FlowPage:
+def _flowjo(workspace: Path, fcs: Sequence[Path], progress: Callable[[str], None]) -> AssayPage:
     missing: tuple[str, ...] = ()
     problems: list[Problem] = []
     if fcs:
@@ -224,7 +180,7 @@ def _flowjo(workspace: Path, fcs: Sequence[Path], progress: Callable[[str], None
     table = flowjo_table(counts)
     facts = (("Workspace", workspace.name), ("Samples", str(counts["sample"].n_unique())))
     section = Section("flow", _TITLE, (), (table,), (), missing)
-    return FlowPage(section, (table,), tuple(problems), facts)
+    return AssayPage(section, (table,), tuple(problems), facts)
 
 
 def _unreadable_files(fcs: Sequence[Path]) -> list[Problem]:
@@ -238,7 +194,7 @@ def _unreadable_files(fcs: Sequence[Path]) -> list[Problem]:
     return problems
 
 
-def _gating_ml(gates: Path, fcs: Sequence[Path], progress: Callable[[str], None]) -> FlowPage:
+def _gating_ml(gates: Path, fcs: Sequence[Path], progress: Callable[[str], None]) -> AssayPage:
     if not fcs:
         remedy = f"name them behind it: graftline flow {gates.name} FILES..."
         raise InputError([Problem(gates.name, "FCS files to gate", remedy)])
@@ -251,4 +207,4 @@ def _gating_ml(gates: Path, fcs: Sequence[Path], progress: Callable[[str], None]
         tables.append(count_gating_ml(gates, path))
     table = gating_ml_table(pl.concat(tables))
     section = Section("flow", _TITLE, (f"Gates of {gates.name} (GatingML 2.0).",), (table,))
-    return FlowPage(section, (table,), tuple(problems), (("Gates", gates.name),))
+    return AssayPage(section, (table,), tuple(problems), (("Gates", gates.name),))

@@ -1,6 +1,7 @@
 """One assay on a page of its own: what the command of an assay writes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -8,36 +9,48 @@ import polars as pl
 from graftline.problems import Problem
 from graftline.report.value import Report, Section
 from graftline.report.write import says_unwritable, write_files
+from graftline.settings.value import Settings
 from graftline.tables.findings import findings_table
+from graftline.tables.settings import settings_table
+from graftline.tables.value import ReportTable
+
+
+@dataclass(frozen=True, slots=True)
+class AssayPage:
+    """What an assay shows: its section, the tables for the terminal, findings that stopped nothing.
+
+    ``facts`` are what a reader wants first, as (name, value). ``trial_rows`` are rows of the
+    trial's tables by name.
+    """
+
+    section: Section
+    shown: Sequence[ReportTable] = ()
+    problems: Sequence[Problem] = ()
+    facts: Sequence[tuple[str, str]] = ()
+    trial_rows: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+
+
+def with_settings(page: AssayPage, settings: Settings) -> AssayPage:
+    """The page with the table of its settings below all others."""
+    tables = (*page.section.tables, settings_table(settings))
+    return replace(page, section=replace(page.section, tables=tables))
 
 
 def write_assay_page(
-    section: Section,
-    out: Path,
-    *,
-    name: str,
-    title: str,
-    source: str,
-    problems: Sequence[Problem] = (),
-    facts: Sequence[tuple[str, str]] = (),
-    figures: Sequence[str] = (),
+    page: AssayPage, out: Path, *, name: str, source: str, figures: Sequence[str] = ()
 ) -> Path:
     """Write ``<name>.html``, its tables as CSV and its figures; return the page.
 
     Parameters
     ----------
-    section : Section
-        The assay's section of the report.
+    page : AssayPage
+        Its findings are listed in full below the section.
     out : Path
         Where to write; made if absent.
     name : str
         Of the page's file, without ending.
-    title, source : str
-        Heading of the page, and what it was made from.
-    problems : sequence of Problem
-        Findings that stopped nothing; listed in full below the section.
-    facts : sequence of (name, value)
-        What a reader wants first.
+    source : str
+        What the page was made from.
     figures : sequence of {"pdf", "png", "svg"}
 
     Raises
@@ -45,11 +58,11 @@ def write_assay_page(
     InputError
         The folder cannot be written.
     """
-    sections = [section]
-    findings = findings_table(problems)
+    sections = [page.section]
+    findings = findings_table(page.problems)
     if findings.rows:
         sections.append(Section("data", "The data", (), (findings,)))
-    report = Report(title, source, False, tuple(facts), (), tuple(sections))
+    report = Report(page.section.title, source, False, tuple(page.facts), (), tuple(sections))
     with says_unwritable(out):
         written = write_files(report, out, figures=figures, tables=("csv",), page=f"{name}.html")
     return written[0]

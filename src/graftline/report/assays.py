@@ -1,22 +1,17 @@
 """The assays of a trial folder: a section of the report for each sample sheet in ``assays/``."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import polars as pl
-
-from graftline.assays.sheet import named_files, read_sheet, sheet_notes
+from graftline.assays.sheet import named_files
 from graftline.problems import ExtraMissingError, InputError, Problem, Severity
+from graftline.report.assay_sources import FOLDER, trial_source
 from graftline.report.value import Section
 from graftline.schema.sheets import SHEETS, Sheet
 from graftline.trial import Trial
 
-if TYPE_CHECKING:
-    from graftline.report.assay_readers import AssayReader
-
-FOLDER = "assays"
 _TOLD = 8
 _NOT_DATA = (".md", ".txt", ".pdf", ".html")
 
@@ -44,20 +39,26 @@ def assay_sections(
     folder : Path
         The trial folder.
     trial : Trial, optional
-        Samples of patients it does not know are findings.
+        Samples of patients it does not know are findings; those after its data cut are left out.
     """
     sections, problems = [], list[Problem]()
     for sheet, path in _sheets(folder):
         progress(f"Assays: {sheet.title}")
         try:
-            section, found = _reader(sheet).section(path, trial)
-            found = (*found, *_sheet_findings(sheet, path, trial))
+            # readers bring libraries that a trial without assays does not wait for
+            from graftline.report.assay_readers import read_assay
+
+            page = read_assay(trial_source(sheet, path, trial))
+            section, found = page.section, page.problems
+            found = _placed(found, folder, sheet, path)
         except InputError as error:
-            section, found = _stopped(sheet, error.problems), tuple(error.problems)
+            found = _placed(error.problems, folder, sheet, path)
+            section = _stopped(sheet, found)
         except ExtraMissingError as absent:
-            section, found = _without_extra(sheet, str(absent)), (_extra(path, str(absent)),)
+            found = _placed([_extra(path, str(absent))], folder, sheet, path)
+            section = _without_extra(sheet, str(absent))
         sections.append(replace(section, id=f"assay-{sheet.name}"))
-        problems += _placed(found, folder, sheet, path)
+        problems += found
     return AssaySections(tuple(sections), (*problems, *_folder_findings(folder)))
 
 
@@ -72,8 +73,9 @@ def inspect_assays(
     for sheet, path in _sheets(folder):
         progress(f"Assays: {sheet.title}")
         try:
-            found = [*_reader(sheet).inspect(path, trial)]
-            found += _sheet_findings(sheet, path, trial)
+            from graftline.report.assay_readers import inspect_assay
+
+            found = inspect_assay(trial_source(sheet, path, trial))
         except InputError as error:
             found = error.problems
         except ExtraMissingError as absent:
@@ -82,90 +84,57 @@ def inspect_assays(
     return problems
 
 
-def _reader(sheet: Sheet) -> "AssayReader":
-    # Readers bring libraries that a trial without assays does not wait for.
-    from graftline.report.assay_readers import READERS
-
-    return READERS[sheet.name]
-
-
 def _sheets(folder: Path) -> Iterable[tuple[Sheet, Path]]:
     for name, sheet in SHEETS.items():
         path = folder / FOLDER / f"{name}.csv"
-        if path.exists():
+        if os.path.lexists(path):
             yield sheet, path
 
 
-def _sheet_findings(sheet: Sheet, path: Path, trial: Trial | None) -> list[Problem]:
-    notes = sheet_notes(path, sheet.columns)
-    if trial is None:
-        return notes
-    rows = read_sheet(path, sheet.columns)
-    if "patient" not in rows.columns:
-        return notes
-    known = trial.patients["patient"].drop_nulls().unique().to_list()
-    found = [*notes, *_after_cut(path, rows, trial)]
-    strangers = rows.filter(pl.col("patient").is_not_null(), ~pl.col("patient").is_in(known))
-    return found + [
-        Problem(
-            path.name,
-            "a patient of the trial",
-            "correct the study ID, or add the patient to patients.csv",
-            Severity.WARNING,
-            row=row,
-            column="patient",
-            found=patient,
-        )
-        for row, patient in strangers.select("row", "patient").rows()
-    ]
-
-
-def _after_cut(path: Path, rows: pl.DataFrame, trial: Trial) -> list[Problem]:
-    cut = trial.settings.data_cut_day
-    if cut is None or "day" not in rows.columns:
-        return []
-    return [
-        Problem(
-            path.name,
-            f"samples up to the data cut, day {cut:g}",
-            "the assay's section holds it all the same; delete the row to leave it out",
-            Severity.WARNING,
-            row=row,
-            column="day",
-            found=f"{day:g}",
-        )
-        for row, day in rows.filter(pl.col("day") > cut).select("row", "day").rows()
-    ]
-
-
-def _placed(
-    problems: Iterable[Problem], folder: Path, sheet: Sheet, path: Path
-) -> Iterable[Problem]:
+def _placed(problems: Iterable[Problem], folder: Path, sheet: Sheet, path: Path) -> list[Problem]:
     """Findings with the file's place in the trial folder instead of its name alone."""
     root = folder.resolve()
-    files = {path.resolve(), *named_files(path, sheet.columns)}
+    files = {root / FOLDER / path.name, *named_files(path, sheet.columns)}
     places = {
         file.name: file.relative_to(root).as_posix() for file in files if file.is_relative_to(root)
     }
-    return (replace(p, file=places.get(p.file, p.file)) for p in problems)
+    return [replace(p, file=places.get(p.file, p.file)) for p in problems]
 
 
 def _folder_findings(folder: Path) -> list[Problem]:
-    """Files in ``assays`` that no sheet names."""
+    """What lies in ``assays`` and is not read: sheets of another name, files no sheet names."""
     inside = folder / FOLDER
-    if not inside.is_dir():
+    if not os.path.lexists(inside):
         return []
-    named = {path.resolve() for _, path in _sheets(folder)}
-    for sheet, path in _sheets(folder):
+    if not (inside.is_dir() and os.access(inside, os.R_OK | os.X_OK)):
+        remedy = "nothing in it is read; make it a folder, or ask for the right to open it"
+        return [Problem(FOLDER, "a folder that can be opened", remedy, Severity.UNREADABLE)]
+    sheets = list(_sheets(folder))
+    named = {path for _, path in sheets}
+    for sheet, path in sheets:
         named |= named_files(path, sheet.columns)
     unread = sorted(
-        path.relative_to(folder).as_posix()
+        path
         for path in inside.rglob("*")
-        if path.is_file()
-        and path.resolve() not in named
+        if os.path.isfile(path)
+        and not {path, Path(os.path.realpath(path))} & named
         and not path.name.startswith((".", "~$"))
-        and path.suffix.lower() not in _NOT_DATA
     )
+    lacking = set(SHEETS) - {sheet.name for sheet, _ in sheets}
+    misnamed = [p for p in unread if p.parent == inside and p.stem.lower() in lacking]
+    others = [p for p in unread if p not in misnamed and p.suffix.lower() not in _NOT_DATA]
+    return [_misnamed(path) for path in misnamed] + _unread(
+        [path.relative_to(folder).as_posix() for path in others]
+    )
+
+
+def _misnamed(path: Path) -> Problem:
+    expected = f"a sample sheet named {path.stem.lower()}.csv"
+    remedy = "it is not read; save it as CSV under this name"
+    return Problem(f"{FOLDER}/{path.name}", expected, remedy, Severity.WARNING)
+
+
+def _unread(unread: list[str]) -> list[Problem]:
     if not unread:
         return []
     more = f" and {len(unread) - _TOLD} more" if len(unread) > _TOLD else ""

@@ -9,7 +9,13 @@ from typing import cast
 from graftline.assess.assessment import assess_trial
 from graftline.endpoints import derive_endpoints
 from graftline.figures.theme import MANY_PATIENTS, Format, figure_bytes
-from graftline.problems import InputError, Problem, Severity, sorted_problems
+from graftline.problems import (
+    InputError,
+    Problem,
+    Severity,
+    sorted_problems,
+    stops_results,
+)
 from graftline.report.assays import assay_sections
 from graftline.report.build import build_report
 from graftline.report.html import render_html
@@ -173,6 +179,10 @@ def _summary(trial: Trial, report: Report) -> tuple[str, ...]:
     warnings = sum(p.count for p in trial.problems if p.severity is Severity.WARNING)
     missing = sum(len(section.missing) for section in report.sections)
     lines = [f"{name}: {value}" for name, value in report.facts]
+    # a trial with findings that stop results has no report: these are of its assays
+    stopped = sorted({p.file for p in trial.problems if stops_results([p])})
+    if stopped:
+        lines.append(f"Not used as it is: {', '.join(stopped)}; graftline check says why")
     if warnings:
         lines.append(f"{warnings} warnings about the data; see: The data")
     if missing:

@@ -270,7 +270,8 @@ _GUIDE = """\
 The folder `assays` inside the trial folder holds what laboratories sent, as they sent it, and one
 sample sheet per assay: a CSV that says which file is whose sample and of which day. Each sheet
 becomes a section of the report. Paths in a sheet are relative to it and stay inside `assays`, or
-are absolute. Columns of your own are ignored. Files that no sheet names are listed, not read.
+are absolute. Commas, semicolons or tabs; decimal points. Columns of your own are ignored. Samples
+after the data cut are left out. Files that no sheet names are listed, not read.
 """
 
 

@@ -4,6 +4,8 @@ from datetime import date
 
 import polars as pl
 
+from graftline.trial.trial import Trial
+
 _DAY_COLUMNS = ("day", "start_day", "collected_day", "enrolled_day")
 
 
@@ -59,6 +61,22 @@ def cut_table(frame: pl.DataFrame, name: str, cuts: pl.DataFrame) -> pl.DataFram
         open_again = (pl.col("end_day") > pl.col("cut_day")).fill_null(value=False)
         frame = frame.with_columns(end_day=pl.when(~open_again).then("end_day"))
     return frame.drop("cut_day")
+
+
+def rows_after_cut(rows: pl.DataFrame, trial: Trial) -> pl.DataFrame:
+    """Rows later than the trial's data cut; those without a day are not, nor without a cut.
+
+    Parameters
+    ----------
+    rows : DataFrame [patient, day, ...]
+        Of patients the trial does not know, only the study day that holds for everybody counts.
+    """
+    cut = pl.coalesce("cut_day", pl.lit(trial.settings.data_cut_day, pl.Float64))
+    return (
+        rows.join(trial.cut_days, on="patient", how="left", validate="m:1", maintain_order="left")
+        .filter(pl.col("day") > cut)
+        .drop("cut_day")
+    )
 
 
 def _cut_followup(frame: pl.DataFrame) -> pl.DataFrame:

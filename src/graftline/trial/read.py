@@ -1,5 +1,6 @@
 """A trial folder into a ``Trial``: read, cast, dated, cut and checked, with every finding."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -56,7 +57,7 @@ def inspect_trial(folder: Path | str) -> tuple[Trial | None, list[Problem]]:
         return None, sorted_problems(problems)
     trial, found = _assemble(raw, protocol, settings)
     problems = sorted_problems(problems + found)
-    return _with_problems(trial, problems), problems
+    return replace(trial, problems=tuple(problems)), problems
 
 
 def _protocol(
@@ -113,7 +114,8 @@ def _assemble(
     left_out = sum(tables[name].height - frame.height for name, frame in cut.items())
     if left_out:
         problems.append(_cut_note(left_out))
-    return trial_from_tables(protocol, cut, settings=settings, files=whole.files), problems
+    known = trial_from_tables(protocol, cut, settings=settings, files=whole.files)
+    return replace(known, cut_days=cuts), problems
 
 
 def set_aside(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
@@ -149,15 +151,4 @@ def _cut_note(rows: int) -> Problem:
         f"{rows} later records were left out of every result",
         Severity.NOTE,
         column="trial.data_cut",
-    )
-
-
-def _with_problems(trial: Trial, problems: list[Problem]) -> Trial:
-    return Trial(
-        protocol=trial.protocol,
-        settings=trial.settings,
-        tables=trial.tables,
-        present=trial.present,
-        files=trial.files,
-        problems=tuple(problems),
     )

@@ -9,6 +9,7 @@ from graftline.problems import InputError, Problem, Severity
 from graftline.protocol import shipped_protocol_text, shipped_protocols
 from graftline.schema import TABLES, Column, Table
 from graftline.schema.sheets import sheets_guide
+from graftline.settings.trial import settings_guide
 
 DEFAULT_PROTOCOL = "all-in-one-2024"
 
@@ -98,6 +99,10 @@ protocol = "{protocol}"   # one of: {shipped}
 # [definitions]
 # response = "eln2022"
 # survival_interval = "log-log"
+
+# Change how an assay of the folder assays is analysed; README.md lists every setting:
+# [assays.tcr]
+# depth = 1000
 """
 
 
@@ -113,7 +118,7 @@ def folder_guide(tables: Sequence[Table] = tuple(TABLES.values())) -> str:
     parts = [_GUIDE.format(required=required)]
     for declared in tables:
         parts.append(_table_guide(declared))
-    parts.append(sheets_guide())
+    parts += [sheets_guide(), settings_guide()]
     return "\n".join(parts)
 
 

@@ -21,6 +21,10 @@ class SourceFile:
     rows: int
 
 
+def _no_cut() -> pl.DataFrame:
+    return pl.DataFrame(schema={"patient": pl.String, "cut_day": pl.Float64})
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """Protocol plus tables.
@@ -29,7 +33,8 @@ class Trial:
     (the file's row, header = 1) in front; a table whose file is absent has no rows and is not in
     ``present``. Columns the schema does not know are kept as text behind the declared ones.
     Days count from the index infusion of the protocol. ``problems`` holds everything found while
-    reading and checking. ``remembered`` belongs to ``once_per_trial``.
+    reading and checking. ``cut_days`` [patient, cut_day] is the day of the data cut, for what the
+    tables do not hold. ``remembered`` belongs to ``once_per_trial``.
     """
 
     protocol: Protocol
@@ -38,6 +43,7 @@ class Trial:
     present: frozenset[str]
     files: tuple[SourceFile, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
+    cut_days: pl.DataFrame = field(default_factory=_no_cut, compare=False)
     # not handed on by dataclasses.replace: a trial with other tables starts with nothing remembered
     remembered: dict[str, pl.DataFrame] = field(
         default_factory=dict, init=False, repr=False, compare=False

@@ -198,7 +198,8 @@ def test_a_trial_folder_with_a_sheet_has_the_section(study: FlowStudy, tmp_path:
     found = assay_sections(folder, trial)
     section = next(s for s in found.sections if s.id == "assay-flow")
     assert [t.id for t in section.tables] == [
-        *("flow-t-cells", "flow-eradication", "flow-blasts", "flow-mrd", "flow-gates")
+        *("flow-t-cells", "flow-eradication", "flow-blasts", "flow-mrd", "flow-gates"),
+        "flow-settings",
     ]
     assert {f.id for f in section.figures} >= {"flow-car-gates", "flow-cd7-t", "flow-cd7-blasts"}
     assert not [p for p in found.problems if p.severity.value in ("error", "unreadable")]

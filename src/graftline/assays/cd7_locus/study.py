@@ -121,11 +121,6 @@ def cd7_study(
     )
 
 
-def inspect_cd7(sheet: Path) -> list[Problem]:
-    """Everything that is wrong with a sheet and the files it names."""
-    return list(cd7_study(sheet).problems)
-
-
 def _files(rows: pl.DataFrame, kind: str) -> list[dict[str, Any]]:
     return rows.filter(pl.col("kind") == kind).to_dicts()
 

@@ -1,6 +1,6 @@
 """Flow cytometry of a study: every sample of a sheet gated, counted and brought to the trial."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,6 +47,7 @@ def flow_study(
     *,
     gating: Path | None = None,
     thresholds: FlowThresholds | None = None,
+    without: Collection[int] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> FlowStudy:
     """Every sample of a sheet (``assays/flow.csv``), gated and counted.
@@ -57,6 +58,8 @@ def flow_study(
     gating : Path, optional
         Gating file of the rows that name none.
     thresholds : FlowThresholds, optional
+    without : collection of int
+        Rows of the sheet to leave out.
 
     Raises
     ------
@@ -65,15 +68,15 @@ def flow_study(
         for a concentration is missing, two samples would be the same laboratory value; every one.
     """
     return study_samples(
-        _sheet_rows(sheet, gating),
+        _sheet_rows(sheet, gating, without),
         file=sheet.name,
         thresholds=thresholds or FlowThresholds(),
         progress=progress,
     )
 
 
-def _sheet_rows(sheet: Path, gating: Path | None) -> list[FlowRow]:
-    table = read_sheet(sheet, FLOW_SHEET.columns)
+def _sheet_rows(sheet: Path, gating: Path | None, without: Collection[int]) -> list[FlowRow]:
+    table = read_sheet(sheet, FLOW_SHEET.columns, without=without)
     absent = table.filter(pl.col("gating").is_null())["row"].to_list()
     if absent and gating is None:
         remedy = "name one in the column gating (graftline flow FILE --starter writes one to begin)"

@@ -1,6 +1,6 @@
 """Which repertoire file is whose sample: from a sample sheet, or from the files alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -42,7 +42,9 @@ class Samples:
     from_hsct: bool
 
 
-def samples_of_sheet(path: Path, *, hsct_days: pl.DataFrame | None = None) -> Samples:
+def samples_of_sheet(
+    path: Path, *, hsct_days: pl.DataFrame | None = None, without: Collection[int] = ()
+) -> Samples:
     """Samples of a sheet.
 
     Parameters
@@ -52,6 +54,8 @@ def samples_of_sheet(path: Path, *, hsct_days: pl.DataFrame | None = None) -> Sa
     hsct_days : DataFrame [patient, hsct_day], optional
         Days of HSPC, used for patients for whom the sheet has none; a patient with neither has no
         months.
+    without : collection of int
+        Rows of the sheet to leave out.
 
     Raises
     ------
@@ -59,7 +63,7 @@ def samples_of_sheet(path: Path, *, hsct_days: pl.DataFrame | None = None) -> Sa
         Everything `read_sheet` finds; samples or files named twice; a patient's sample without a
         day; days of HSPC that differ within a patient or are given for some patients only.
     """
-    rows = read_sheet(path, TCR_SHEET.columns)
+    rows = read_sheet(path, TCR_SHEET.columns, without=without)
     if hsct_days is not None:
         known = hsct_days.select("patient", known_hsct_day="hsct_day")
         rows = (

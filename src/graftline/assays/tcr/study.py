@@ -1,6 +1,6 @@
 """All repertoires of a study: summary, common depth, overlap, clones traced back, trends."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -96,6 +96,7 @@ def tcr_study(
     *,
     options: TcrOptions | None = None,
     hsct_days: pl.DataFrame | None = None,
+    without: Collection[int] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> TcrStudy:
     """Everything the repertoires of a sample sheet say.
@@ -107,6 +108,8 @@ def tcr_study(
     options : TcrOptions, optional
     hsct_days : DataFrame [patient, hsct_day], optional
         Days of HSPC where the sheet has none.
+    without : collection of int
+        Rows of the sheet to leave out.
     progress : callable
         Told what is being done.
 
@@ -115,7 +118,7 @@ def tcr_study(
     InputError
         The sheet or a file it names cannot be used; all findings of all files.
     """
-    samples = samples_of_sheet(sheet, hsct_days=hsct_days)
+    samples = samples_of_sheet(sheet, hsct_days=hsct_days, without=without)
     return study_samples(samples, options=options or TcrOptions(), progress=progress)
 
 
@@ -139,7 +142,11 @@ def tcr_files_study(
 
 
 def inspect_tcr(
-    sheet: Path, *, options: TcrOptions | None = None, hsct_days: pl.DataFrame | None = None
+    sheet: Path,
+    *,
+    options: TcrOptions | None = None,
+    hsct_days: pl.DataFrame | None = None,
+    without: Collection[int] = (),
 ) -> list[Problem]:
     """Findings of a sheet and its files that stop nothing, without the numbers.
 
@@ -149,7 +156,7 @@ def inspect_tcr(
         As `tcr_study`.
     """
     chosen = options or TcrOptions()
-    samples = samples_of_sheet(sheet, hsct_days=hsct_days)
+    samples = samples_of_sheet(sheet, hsct_days=hsct_days, without=without)
     named, clones = read_sample_clones(
         samples, key=chosen.key, locus=chosen.locus, productive=chosen.productive
     )
