@@ -6,6 +6,7 @@ import pytest
 
 from graftline.assays.tcr.clones import read_clones
 from graftline.assays.tcr.findings import cut_problems
+from graftline.assays.tcr.study import tcr_files_study
 from graftline.problems import InputError, Severity
 
 CLONE = ("CASSLEETQYF", "TRBV12-3", "TRBJ2-5", 12)
@@ -110,6 +111,8 @@ def test_cdr3s_without_their_anchors_beside_others_are_a_warning(tmp_path: Path)
     assert both["junction_aa"].to_list() == ["ASS", "CASSF"]
     (problem,) = cut_problems(both, "sheet.csv")
     assert problem.found == "without their ends: inner"
+    told = tcr_files_study([whole, inner]).problems
+    assert [p.found for p in told if p.column == "junction_aa"] == [problem.found]
     assert cut_problems(read_clones(inner).clones, "sheet.csv") == []
     assert cut_problems(read_clones(whole, key="nt").clones, "sheet.csv") == []
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from graftline.assays.tcr.clones import CloneKey, Clones
 from graftline.assays.tcr.expansion import expansion_test
+from graftline.assays.tcr.findings import cut_problems
 from graftline.assays.tcr.overlap import overlap_table
 from graftline.assays.tcr.samples import (
     DAYS_PER_MONTH,
@@ -160,7 +161,7 @@ def inspect_tcr(
     named, clones = read_sample_clones(
         samples, key=chosen.key, locus=chosen.locus, productive=chosen.productive
     )
-    return [*clones.problems, *_count_problems(named, clones)]
+    return [*clones.problems, *_comparison_problems(named, clones)]
 
 
 def study_samples(
@@ -215,7 +216,11 @@ def study_samples(
         course_trends(courses, measures=_TREND_MEASURES),
         dict(sorted(sample_spectra(clones).items(), key=lambda item: order[item[0]])),
         found.tally,
-        (*found.problems, *_count_problems(samples, found), *_depth_problems(summary, options)),
+        (
+            *found.problems,
+            *_comparison_problems(samples, found),
+            *_depth_problems(summary, options),
+        ),
     )
 
 
@@ -306,11 +311,11 @@ def _traced_summary(tracked: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _count_problems(samples: Samples, found: Clones) -> list[Problem]:
-    """Samples whose counts count different things."""
-    names = found.counted
+def _comparison_problems(samples: Samples, found: Clones) -> list[Problem]:
+    """Samples whose counts count different things, or whose CDR3s are cut differently."""
+    names, cut = found.counted, cut_problems(found.clones, samples.source)
     if len(names) < 2:
-        return []
+        return cut
     said = "; ".join(f"{column} in {', '.join(files[:3])}" for column, files in names.items())
     return [
         Problem(
@@ -319,7 +324,8 @@ def _count_problems(samples: Samples, found: Clones) -> list[Problem]:
             "compare diversity only between samples counted alike",
             Severity.WARNING,
             found=said[:300],
-        )
+        ),
+        *cut,
     ]
 
 
