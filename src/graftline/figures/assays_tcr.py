@@ -207,7 +207,7 @@ def draw_overlap(
         for (row, column), value in np.ndenumerate(matrix):
             if len(names) <= _MOST_NUMBERS and not np.isnan(value):
                 colour = "white" if value < 0.6 * top else BLACK
-                text = f"{value:.2f}" if value >= 0.005 or value == 0 else "<0.01"
+                text = f"{value:.2f}" if value >= 0.01 else f"{value:.1g}"
                 axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=5.5)
         figure.colorbar(image, ax=axes, label=_OVERLAPS.get(measure, measure), shrink=0.8)
     return figure
