@@ -71,7 +71,7 @@ def flow_section(study: FlowStudy, options: FlowOptions | None = None) -> Sectio
                     percent_of_cd3_below=options.percent_of_cd3_below,
                 )
             )
-    if study.blasts.height:
+    if _cd7_of_blasts_known(study):
         tables.append(blasts_table(study))
     if study.mrd.height:
         tables.append(mrd_listing(study))
@@ -92,10 +92,10 @@ def flow_facts(study: FlowStudy) -> tuple[tuple[str, str], ...]:
     facts = [("Samples", f"{study.samples.height:,}")]
     if patients:
         facts.insert(0, ("Patients", f"{patients:,}"))
-    events = study.samples["events"].to_list()
+    low, high = min(study.samples["events"]), max(study.samples["events"])
     return (
         *facts,
-        ("Events per sample", f"{min(events):,} to {max(events):,}"),
+        ("Events per sample", f"{low:,} to {high:,}" if low < high else f"{low:,}"),
         ("Gating files", ", ".join(study.samples["gating"].unique().sort())),
     )
 
@@ -107,10 +107,10 @@ def _text(study: FlowStudy) -> tuple[str, ...]:
     if bare.height and not whole:
         names = ", ".join(bare["sample"].head(5))
         compensation = f"Values are compensated, except those of {names}."
-    return (
+    counted = (
         "T cells are counted in the CAR-negative gate: CAR-T cells carry CD3 and may carry CD7. "
-        f"{compensation}",
     )
+    return (f"{'' if study.t_cells.is_empty() else counted}{compensation}",)
 
 
 def _missing(study: FlowStudy, *, every_gate: bool) -> tuple[str, ...]:
@@ -125,7 +125,7 @@ def _missing(study: FlowStudy, *, every_gate: bool) -> tuple[str, ...]:
             "No cells per microlitre: they need counting beads, a lymphocyte or a white-cell count "
             "in the sheet, and the role of its gate."
         )
-    if study.blasts.is_empty():
+    if not _cd7_of_blasts_known(study):
         sentences.append(
             "No CD7 on blasts: it needs a marrow sample, or one with a timepoint, and the roles "
             "blasts and cd7_positive_blasts."
@@ -140,6 +140,14 @@ def _missing(study: FlowStudy, *, every_gate: bool) -> tuple[str, ...]:
     if every_gate and len(study.panels) > MOST_GATE_PLOTS:
         sentences.append(f"Gates are drawn of the first {MOST_GATE_PLOTS} samples.")
     return tuple(sentences)
+
+
+def _cd7_of_blasts_known(study: FlowStudy) -> bool:
+    """Whether any sample has blasts judged by CD7: a gate of CD7+ ones, or its axis."""
+    if study.blasts.is_empty():
+        return False
+    told = ("cd7_positive_events", "cd7_median")
+    return any(bool(study.blasts[name].is_not_null().any()) for name in told)
 
 
 def _courses(study: FlowStudy) -> list[ReportFigure]:

@@ -332,7 +332,8 @@ def terminal_tables(
         )
     if study.mrd.height:
         tables.append(_terminal_mrd(study))
-    return tuple(tables) or (replace(gates_table(study), footnotes=()),)
+    told = tuple(table for table in tables if table.rows)
+    return told or (replace(gates_table(study), footnotes=()),)
 
 
 def _who(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -137,7 +137,7 @@ def test_data_sets_behind_each_other(tmp_path: Path) -> None:
     other = read_fcs(both, data_set=2)
     assert (other.channels, other.problems) == (("FL9",), ())
     assert channel_values(other, "FL9").tolist() == [9.0]
-    with pytest.raises(InputError, match="data set 3"):
+    with pytest.raises(InputError, match="a file of 3 data sets"):
         read_fcs(both, data_set=3)
 
 

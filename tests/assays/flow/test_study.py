@@ -12,6 +12,8 @@ import pytest
 from graftline.assays.flow.sample import FlowThresholds
 from graftline.assays.flow.study import FlowStudy, flow_study
 from graftline.assess import lymphocytes, mrd
+from graftline.problems import InputError, Severity
+from graftline.report.assay_flow import flow_section
 from graftline.report.assay_page import write_trial_rows
 from graftline.report.assays import assay_sections, inspect_assays
 from graftline.tables.assay_flow import (
@@ -189,6 +191,76 @@ def test_too_few_events_never_make_an_eradication(tmp_path: Path) -> None:
     # At 5e9/L an event is a cell per microlitre: nothing seen is below 20, not below 1.
     found = eradication(flow_study(write_study(tmp_path / "study")))
     assert found.select("patient", "state", "day").rows()[0] == ("P01", "not_evaluable", None)
+
+
+@pytest.fixture(scope="module")
+def tubes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tubes")
+    for name in ("a.fcs", "b.fcs", "c.fcs"):
+        write_tube(folder / name, {"granulocytes": 60, "CD7- T": 40, "CD7+ T": 30})
+    (folder / "g.toml").write_text(GATING)
+    (folder / "only.toml").write_text(GATING.split("[roles]")[0] + '[roles]\nblasts = "blasts"\n')
+    return folder
+
+
+def sheet_of(folder: Path, *rows: str, columns: str = "") -> Path:
+    path = folder / "flow.csv"
+    header = f"file,patient,day,specimen,gating{columns}"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def test_one_file_of_two_days_or_patients_is_an_error(tubes: Path) -> None:
+    for who in ("P1,5", "P2,0"):
+        sheet = sheet_of(tubes, "a.fcs,P1,0,blood,g.toml", f"a.fcs,{who},blood,g.toml")
+        with pytest.raises(InputError) as caught:
+            flow_study(sheet)
+        (problem,) = caught.value.problems
+        assert (problem.row, problem.column, problem.found) == (3, "file", "a.fcs")
+    # One tube for two questions, and a control shared by patients, are as they should be.
+    flow_study(sheet_of(tubes, "a.fcs,P1,0,blood,g.toml", "a.fcs,P1,0,marrow,g.toml"))
+    rows = ("a.fcs,P1,0,blood,g.toml,fmo", "a.fcs,P2,0,blood,g.toml,fmo")
+    flow_study(sheet_of(tubes, *rows, columns=",control"))
+
+
+def test_a_sample_without_the_number_others_are_counted_by_is_told(tubes: Path) -> None:
+    rows = ("a.fcs,P1,0,blood,g.toml,5", "b.fcs,P1,5,blood,g.toml,", "c.fcs,P2,5,blood,g.toml,")
+    found = flow_study(sheet_of(tubes, *rows, columns=",wbc_1e9_per_l"))
+    # Nothing is lacking of P2, who is judged by shares throughout.
+    told = [(p.severity, p.row, p.patient) for p in found.problems]
+    assert told == [(Severity.WARNING, 3, "P1")]
+    assert found.t_cells["cd7_positive_per_ul"].is_null().to_list() == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("wbc_1e9_per_l", "-1", "row 2, column wbc_1e9_per_l: found '-1'"),
+        ("beads_per_ul", "0", "row 2, column beads_per_ul: found '0'"),
+        ("data_set", "0", "a data set from 1 on"),
+        ("data_set", "2", "found '1 data set'\n  expected a file of 2 data sets"),
+    ],
+)
+def test_numbers_of_a_sheet_that_cannot_be(
+    column: str, value: str, words: str, tubes: Path
+) -> None:
+    sheet = sheet_of(tubes, f"a.fcs,P1,0,blood,g.toml,{value}", columns=f",{column}")
+    with pytest.raises(InputError) as caught:
+        flow_study(sheet)
+    assert words in str(caught.value)
+
+
+def test_no_white_cells_give_shares_and_a_warning(tubes: Path) -> None:
+    found = flow_study(sheet_of(tubes, "a.fcs,P1,0,blood,g.toml,0", columns=",wbc_1e9_per_l"))
+    assert [p.column for p in found.problems] == ["wbc_1e9_per_l"]
+    assert found.labs["analyte"].to_list() == ["cd3_cd7_positive_percent"]
+
+
+def test_blasts_nobody_asked_cd7_of_have_no_table(tubes: Path) -> None:
+    section = flow_section(flow_study(sheet_of(tubes, "a.fcs,P1,0,marrow,only.toml")))
+    assert [table.id for table in section.tables] == ["flow-gates"]
+    assert any("No CD7 on blasts" in sentence for sentence in section.missing)
+    assert "CAR-negative" not in " ".join(section.text)
 
 
 def test_a_trial_folder_with_a_sheet_has_the_section(study: FlowStudy, tmp_path: Path) -> None:

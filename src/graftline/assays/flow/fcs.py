@@ -64,10 +64,13 @@ def read_fcs(path: str | Path, *, data_set: int = 1) -> FlowSample:
     ------
     InputError
         Absent or empty, not FCS, truncated, offsets past the end, byte order that gives impossible
-        values, histogram or ASCII data.
+        values, histogram or ASCII data, a data set that the file does not hold.
     """
     path = Path(path)
     content = _file_content(path)
+    if data_set < 1:
+        remedy = "leave data_set empty, or choose one of the file"
+        raise unreadable(path, "a data set from 1 on", found=str(data_set), remedy=remedy)
     segments = read_segments(path, content)
     for number in range(2, data_set + 1):
         content = _next_data_set(path, content, segments, number)
@@ -115,8 +118,12 @@ def _file_content(path: Path) -> memoryview:
 def _next_data_set(path: Path, content: memoryview, segments: Segments, number: int) -> memoryview:
     """The rest of the file from the data set that $NEXTDATA points to, counted from this one."""
     offset = whole_keyword(path, segments.keywords, "$NEXTDATA", "0")
-    if not 0 < offset < len(content):
-        found = segments.keywords.get("$NEXTDATA", "none")
+    if offset == 0:
+        remedy = f"choose a data set from 1 to {number - 1}"
+        found = "1 data set" if number == 2 else f"{number - 1} data sets"
+        raise unreadable(path, f"a file of {number} data sets", found=found, remedy=remedy)
+    if offset >= len(content):
+        found = segments.keywords["$NEXTDATA"]
         raise unreadable(path, f"data set {number}: $NEXTDATA inside the file", found=found)
     return content[offset:]
 

@@ -185,18 +185,25 @@ def _reference(
     row: FlowRow, gated: GatedSample, file: str, least: int
 ) -> tuple[Reference | None, list[Problem]]:
     given = _concentration(row)
+    name, value = next(iter(given.items()), ("", 1.0))
+    # Blood of deep aplasia is printed as 0 white cells; nothing else is 0 or less.
+    if value < 0 or (value == 0 and name == "beads_per_ul"):
+        problem = Problem(
+            file, "a number above 0", "correct it", row=row.row, column=name, found=f"{value:g}"
+        )
+        return None, [problem]
     try:
         return choose_reference(gated, least_events=least, **given), []
     except InputError as error:
-        lacking = all(p.column == "[roles]" for p in error.problems)
-        severity = Severity.ERROR if lacking else Severity.WARNING
-        name = next(iter(given))
-        return None, [
-            replace(p, severity=severity, row=p.row or row.row, file=file, column=name)
-            if lacking
-            else replace(p, severity=severity, remedy=f"{p.remedy}; no cells per microlitre")
-            for p in error.problems
-        ]
+        return None, [_of_sheet(p, row, file, name) for p in error.problems]
+
+
+def _of_sheet(problem: Problem, row: FlowRow, file: str, name: str) -> Problem:
+    """A finding about the reference: an error where a role lacks, else no cells per microlitre."""
+    if problem.column == "[roles]":
+        return replace(problem, severity=Severity.ERROR, row=row.row, file=file, column=name)
+    remedy = f"{problem.remedy}; no cells per microlitre"
+    return replace(problem, severity=Severity.WARNING, remedy=remedy, column=name)
 
 
 def _residual(

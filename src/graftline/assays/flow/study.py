@@ -17,7 +17,7 @@ from graftline.assays.flow.sample import (
     measure_sample,
 )
 from graftline.assays.sheet import read_sheet
-from graftline.problems import InputError, Problem, sorted_problems, stops_results
+from graftline.problems import InputError, Problem, Severity, sorted_problems, stops_results
 from graftline.schema.sheets import FLOW_SHEET
 
 
@@ -120,14 +120,18 @@ def study_samples(
     for number, row in enumerate(rows, start=1):
         progress(f"{row.file.name} ({number} of {len(rows)})")
         try:
-            sample = read_fcs(row.file, data_set=row.data_set or 1)
+            sample = read_fcs(row.file, data_set=1 if row.data_set is None else row.data_set)
             if row.gating in gatings:
                 gated = gate_sample(sample, gatings[row.gating])
                 samples.append(measure_sample(row, gated, thresholds, file))
         except InputError as error:
             problems += [replace(p, patient=p.patient or row.patient) for p in error.problems]
     problems += [p for s in samples for p in s.problems]
-    problems += _same_values(samples, file)
+    problems += [
+        *_same_files(rows, file),
+        *_same_values(samples, file),
+        *_without_counts(samples, file),
+    ]
     problems = sorted_problems(dict.fromkeys(problems))
     if stops_results(problems):
         raise InputError(problems)
@@ -171,6 +175,55 @@ def _identity(row: FlowRow) -> list[pl.Expr]:
 def _rows(frames: Iterable[pl.DataFrame | None]) -> pl.DataFrame:
     known = [frame for frame in frames if frame is not None]
     return pl.concat(known) if known else pl.DataFrame()
+
+
+def _same_files(rows: Sequence[FlowRow], file: str) -> list[Problem]:
+    """Files named for two patients or days: one sample would confirm itself."""
+    first: dict[tuple[Path, int], FlowRow] = {}
+    problems = []
+    for row in rows:
+        if row.patient is None or row.control is not None:
+            continue
+        other = first.setdefault((row.file, row.data_set or 1), row)
+        if (other.patient, other.day) != (row.patient, row.day):
+            problems.append(
+                Problem(
+                    file,
+                    f"a file of its own for each patient and day; row {other.row} has it too",
+                    "correct the name of the file, or mark one as a control",
+                    row=row.row,
+                    column="file",
+                    patient=row.patient,
+                    found=row.file.name,
+                )
+            )
+    return problems
+
+
+def _without_counts(samples: Sequence[SampleResult], file: str) -> list[Problem]:
+    """Samples without a reference, of patients who have one elsewhere: counts pass them over."""
+    of_blood = [s for s in samples if s.t_cells is not None and s.row.patient is not None]
+    counted = {s.row.patient for s in of_blood if _has_counts(s)}
+    columns = ("beads_per_ul", "lymphocytes_1e9_per_l", "wbc_1e9_per_l")
+    return [
+        Problem(
+            file,
+            "a number to count by, as other samples of the patient have",
+            f"add it as {', '.join(columns[:-1])} or {columns[-1]}; without it the sample takes no "
+            "part in eradication by counts",
+            Severity.WARNING,
+            row=s.row.row,
+            column=columns[-1],
+            patient=s.row.patient,
+        )
+        for s in of_blood
+        if s.row.patient in counted and all(getattr(s.row, c) is None for c in columns)
+    ]
+
+
+def _has_counts(sample: SampleResult) -> bool:
+    labs = sample.labs
+    return labs is not None and (labs["unit"] == "cells/uL").any()
 
 
 def _same_values(samples: Sequence[SampleResult], file: str) -> list[Problem]:
