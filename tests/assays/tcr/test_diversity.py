@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graftline.assays.tcr.clones import read_clones
 from graftline.assays.tcr.depth import (
     Measure,
     expected_at_depth,
@@ -168,6 +169,58 @@ def test_inext_rarefaction_and_its_bootstrap_interval() -> None:
     # Printed 15.902 to 21.923, from 50 random draws: the width within its own error.
     value = value_at_depth(GIRDLED, depth=84, measure="richness", seed=1, draws=400)
     assert value.high - value.low == pytest.approx(21.923 - 15.902, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("sample", "numbers"),
+    [  # vdjtools 5.2.2, diversity_stats, sample_coverage and inext(sizes=[1000]); clones aa + V + J
+        (
+            "MS1",
+            (
+                5264,
+                48113.34210526316,
+                0.7933130699088146,
+                1909.8638645372905,
+                136.37877558838878,
+                0.42835669304574253,
+                745.8296548768392,
+                464.3241948206433,
+                121.85534403345227,
+            ),
+        ),
+        (
+            "A4-i191",
+            (
+                5046,
+                35470.62804878049,
+                0.7826000792707095,
+                2344.041664792378,
+                356.74826326352087,
+                0.4343692624685399,
+                773.7996155017275,
+                573.6386257040868,
+                272.1709963048863,
+            ),
+        ),
+    ],
+)
+def test_vdjtools_on_productive_clones(sample: str, numbers: tuple[float, ...]) -> None:
+    found = read_clones(reference_path(f"tcr/airr_ms_controls/{sample}.tsv.gz"))
+    spectrum = spectrum_of(found.clones["count"].to_numpy())
+    at_depth = [
+        expected_at_depth(spectrum, depth=1000, measure=measure)
+        for measure in ("richness", "hill_1", "inverse_simpson")
+    ]
+    mine = (
+        spectrum.richness,
+        chao1(spectrum).estimate,
+        d50_complement(spectrum),
+        hill_number(spectrum, order=1),
+        inverse_simpson(spectrum),
+        coverage_chao_jost(spectrum),
+        *at_depth,
+    )
+    assert mine == pytest.approx(numbers, rel=1e-9)
 
 
 def test_a_single_singleton_without_doubletons_leaves_nothing_uncovered() -> None:

@@ -33,6 +33,10 @@ LAYOUTS = {
         "allVHitsWithScore|allJHitsWithScore|nSeqCDR3|aaSeqCDR3",
         f"0|12.0|0.5|3|0.5|{NT}|TRBV12-3*00(716.5)|TRBJ2-5*00(291.3)|{NT}|CASSLEETQYF",
     ),
+    "MiXCR 4, molecules alone": (
+        "cloneId|uniqueTagCountMolecule|allVHitsWithScore|allJHitsWithScore|nSeqCDR3|aaSeqCDR3",
+        f"0|12|TRBV12-3*00(716.5)|TRBJ2-5*00(291.3)|{NT}|CASSLEETQYF",
+    ),
     "MiXCR exportAirr": (
         "sequence_id|sequence|rev_comp|productive|v_call|d_call|j_call|c_call|complete_vdj|junction|"
         "junction_aa|junction_length|duplicate_count|cell_id|clone_id",

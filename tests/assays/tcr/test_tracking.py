@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graftline.assays.tcr.clones import read_clones
 from graftline.assays.tcr.expansion import expansion_test, fisher_two_sided
 from graftline.assays.tcr.overlap import overlap_table
 from graftline.assays.tcr.tracking import (
@@ -17,6 +18,7 @@ from graftline.assays.tcr.tracking import (
     track_rank_bands,
 )
 from graftline.problems import InputError
+from tests.reference import reference_path
 
 
 def table(**samples: dict[str, int]) -> pl.DataFrame:
@@ -80,6 +82,16 @@ def test_overlap_by_hand() -> None:
     assert found["f"] == pytest.approx(math.sqrt(0.5 * 0.25))
     assert found["f2"] == pytest.approx(math.sqrt(0.5 * 0.25))
     assert found["d"] == pytest.approx(1 / 4)
+
+
+def test_overlap_is_vdjtools_on_two_repertoires() -> None:
+    # vdjtools 5.2.2, overlap_metrics with key junction_aa, v_call, j_call; productive rows.
+    files = [reference_path(f"tcr/airr_ms_controls/{name}.tsv.gz") for name in ("MS1", "A4-i191")]
+    pair = overlap_table(read_clones(files).clones, key="aa_v_j").row(0, named=True)
+    assert (pair["clones_b"], pair["clones_a"], pair["shared"]) == (5264, 5046, 14)
+    assert [pair[name] for name in ("d", "f", "f2")] == pytest.approx(
+        [5.270658874524587e-07, 0.004826470278430859, 0.00419858573121661], rel=1e-12
+    )
 
 
 @settings(deadline=None, max_examples=30, derandomize=True)

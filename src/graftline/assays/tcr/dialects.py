@@ -77,7 +77,15 @@ MIXCR = Dialect(
         "v_call": _hits("v"),
         "j_call": _hits("j"),
     },
-    ("clonecount", "clone count", "readcount", "uniquemoleculecount", "uniqueumicount"),
+    (
+        "clonecount",
+        "clone count",
+        "readcount",
+        "uniquemoleculecount",
+        "uniqueumicount",
+        "uniquetagcountmolecule",
+        "uniquetagcountumi",
+    ),
     (),
 )
 
