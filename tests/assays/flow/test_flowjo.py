@@ -103,8 +103,14 @@ def test_gating_ml_counts_by_hand(tmp_path: Path) -> None:
         count_gating_ml(tmp_path / "g.xml", fcs)
     other = write_fcs(tmp_path / "b.fcs", [np.array([1.0])], names=["Y"])
     (tmp_path / "g.xml").write_text(GATING_ML)
-    with pytest.raises(InputError, match=r"b\.fcs"):
+    with pytest.raises(InputError, match=r"b\.fcs") as caught:
         count_gating_ml(tmp_path / "g.xml", other)
+    assert "channels of the file: Y" in caught.value.problems[0].remedy
+    (tmp_path / "g.xml").write_text(
+        GATING_ML.replace('id="high"', 'id="high" gating:parent_id="up"')
+    )
+    with pytest.raises(InputError, match="refers to 'up'"):
+        count_gating_ml(tmp_path / "g.xml", fcs)
 
 
 X, Y = np.arange(10.0), np.array([0.0, 5, 0, 5, 0, 5, 0, 5, 0, 5])

@@ -163,10 +163,9 @@ def recompute_flowjo_counts(path: str | Path, fcs: Sequence[str | Path]) -> pl.D
             workspace = flowkit.Workspace(str(path), load_missing_file_data=True)
     for name, file in matched.items():
         try:
-            with _foreign_faults(file, f"a file to which the gates of {path.name} apply"):
-                sample = _flowkit_sample(flowkit, read_fcs(file), name, flowjo=True)
-                report = workspace.get_gating_strategy(name).gate_sample(sample).report
-                rows += _reported(name, report)
+            rows += _gated(
+                flowkit, path, file, name, workspace.get_gating_strategy(name), flowjo=True
+            )
         except InputError as error:
             problems += error.problems
     if problems:
@@ -276,19 +275,31 @@ def _is_foreign(module: str) -> bool:
 
 
 def _told(fault: Exception) -> str:
-    """What an exception says, or its kind where that is a bare name or nothing."""
-    said = str(fault).strip()
-    kind = type(fault).__name__
-    return f"{kind}: {said}" if isinstance(fault, LookupError) or not said else said
+    """What an exception says; a `KeyError` says a bare name, others may say nothing."""
+    if isinstance(fault, KeyError):
+        return f"it refers to {fault}, which it does not define"
+    said = str(fault).strip().strip("'")
+    return said or type(fault).__name__
 
 
-def _flowkit_sample(
+def _gated(
     flowkit: Any,  # a module of an extra
-    sample: FlowSample,
+    gates: Path,
+    fcs: Path,
     name: str,
+    strategy: Any,
     *,
     flowjo: bool = False,
-) -> Any:
+) -> list[tuple[str, str, int]]:
+    """Counts of a FlowKit strategy in a file, as rows [sample, gate, events]."""
+    sample = read_fcs(fcs)
+    remedy = f"{_COMPARE}; channels of the file: {', '.join(sample.channels)}"
+    with _foreign_faults(fcs, f"a file to which the gates of {gates.name} apply", remedy):
+        given = _flowkit_sample(flowkit, sample, name, flowjo=flowjo)
+        return _reported(name, strategy.gate_sample(given).report)
+
+
+def _flowkit_sample(flowkit: Any, sample: FlowSample, name: str, *, flowjo: bool) -> Any:
     """The sample as this package reads it: FlowKit's own reader loses names and refuses offsets."""
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.fcs"
@@ -323,9 +334,7 @@ def count_gating_ml(path: str | Path, fcs: str | Path) -> pl.DataFrame:
     path, fcs = Path(path), Path(fcs)
     with _foreign_faults(path, "a GatingML 2.0 file"):
         strategy = flowkit.parse_gating_xml(str(path))
-    with _foreign_faults(fcs, f"a file to which the gates of {path.name} apply"):
-        sample = _flowkit_sample(flowkit, read_fcs(fcs), fcs.name)
-        rows = _reported(fcs.name, strategy.gate_sample(sample).report)
+    rows = _gated(flowkit, path, fcs, fcs.name, strategy)
     return pl.DataFrame(rows, schema=_COUNTS, orient="row")
 
 
