@@ -125,6 +125,24 @@ def test_events_without_their_number_are_counted(tmp_path: Path) -> None:
     assert "room for 2" in sample.problems[0].expected
 
 
+def test_doubles_called_floats_are_refused(tmp_path: Path) -> None:
+    # Read as 32 bits, 1.0 and 2.0 in 64 bits would be 0, 1.875, 0, 2.
+    doubles = np.column_stack(TWO).astype("<f8").tobytes()
+    text = {"$P1B": "64", "$P2B": "64"}
+    path = write_fcs(tmp_path / "d.fcs", TWO, events=doubles, keywords=text)
+    with pytest.raises(InputError, match="F with 64 bits"):
+        read_fcs(path)
+    # The same statement over 32-bit values does no harm.
+    sample = read_fcs(write_fcs(tmp_path / "f.fcs", TWO, keywords=text))
+    assert channel_values(sample, "C2").tolist() == [3.0, 4.0]
+
+
+def test_room_for_more_events_than_stated_is_told(tmp_path: Path) -> None:
+    sample = read_fcs(write_fcs(tmp_path / "t.fcs", TWO, total=1))
+    assert channel_values(sample, "C1").tolist() == [1.0]
+    assert sample.problems[-1].found == "room for 2"
+
+
 def test_data_sets_behind_each_other(tmp_path: Path) -> None:
     second = write_fcs(tmp_path / "2.fcs", [np.array([9.0])], names=["FL9"]).read_bytes()
     first = write_fcs(tmp_path / "1.fcs", TWO, keywords={"$NEXTDATA": "000000"})

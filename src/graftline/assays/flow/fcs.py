@@ -77,7 +77,7 @@ def read_fcs(path: str | Path, *, data_set: int = 1) -> FlowSample:
         segments = read_segments(path, content)
     parameters = read_parameters(path, segments.keywords)
     layout = event_type(path, segments.keywords, parameters)
-    begin, total, problems = locate_data(path, segments, len(content), layout.itemsize)
+    begin, total, problems = locate_data(path, segments, len(content), layout.itemsize, parameters)
     raw = np.frombuffer(content, dtype=layout, count=total, offset=begin)
     raw = widen_integers(raw, segments.keywords)
     wrong_order = byte_order_finding(path, parameters, raw)

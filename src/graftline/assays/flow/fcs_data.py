@@ -159,7 +159,7 @@ def widen_integers(events: NDArray[np.void], keywords: Mapping[str, str]) -> NDA
 
 
 def locate_data(
-    path: Path, segments: Segments, length: int, event_bytes: int
+    path: Path, segments: Segments, length: int, event_bytes: int, parameters: list[Parameter]
 ) -> tuple[int, int, list[Problem]]:
     """First byte of DATA, number of events, and findings about offsets that disagree.
 
@@ -169,7 +169,8 @@ def locate_data(
     Raises
     ------
     InputError
-        DATA begins or ends past the end of the file, or no statement fits $TOT.
+        DATA begins or ends past the end of the file, no statement fits $TOT, or DATA is longer and
+        the widths of $PnB are not those of $DATATYPE.
     """
     keywords = segments.keywords
     stated = {"HEADER": segments.header_data}
@@ -199,7 +200,29 @@ def locate_data(
     if excess[place] < 0:
         found = f"room for {(needed + excess[place]) // event_bytes}"
         raise unreadable(path, f"DATA for $TOT = {total} events", found=found)
-    return begin, total, _offset_findings(path, usable, place, excess[place], uncounted)
+    told = _offset_findings(path, usable, place, excess[place], uncounted)
+    if excess[place] >= event_bytes:
+        room = (needed + excess[place]) // event_bytes
+        told.append(_too_long(path, total, room, parameters))
+    return begin, total, told
+
+
+def _too_long(path: Path, total: int, room: int, parameters: list[Parameter]) -> Problem:
+    """A finding about DATA with room for more events than $TOT.
+
+    Floating-point values have 32 bits (F) or 64 (D), whatever $PnB says: a writer that meant the
+    other type gives numbers that nobody measured.
+    """
+    widths = {"F": 32, "D": 64}
+    wrong = [p for p in parameters if p.bits != widths.get(p.kind, p.bits)]
+    if wrong:
+        found = f"{wrong[0].kind} with {wrong[0].bits} bits in $P{wrong[0].number}B"
+        remedy = "correct $DATATYPE or $PnB, or export the file again"
+        expected = "the width that $DATATYPE has: F 32 bits, D 64 bits"
+        raise unreadable(path, expected, found=found, remedy=remedy)
+    expected = f"room for $TOT = {total} events in DATA; only those were read"
+    remedy = "if events are missing, export the file again"
+    return Problem(path.name, expected, remedy, Severity.WARNING, found=f"room for {room}")
 
 
 def _offset_findings(
