@@ -16,65 +16,57 @@ from graftline.settings.value import Value
 from graftline.terminal import PATH, chosen_formats, progress, reports_input_errors
 
 
-@click.command(short_help="CFSE division: mixed lymphocyte reactions.")
-@click.argument("sheet", type=PATH, metavar="TRIAL|SHEET")
-@setting_options("mlr")
-@page_options
-@reports_input_errors
-def mlr(sheet: Path, given: Mapping[str, Value], out: Path | None, figures: str) -> None:
+def _sheet_command(
+    assay: str, short: str, about: str, *, takes: str = "TRIAL|SHEET"
+) -> click.Command:
+    """The command of an assay that is read from a sheet alone; ``about`` says what it takes."""
+    told = f"TRIAL is a trial folder with assays/{assay}.csv: its settings and data cut hold."
+
+    @click.command(assay, short_help=short, help=f"{about} {told}")
+    @click.argument("sheet", type=PATH, metavar=takes)
+    @setting_options(assay)
+    @page_options
+    @reports_input_errors
+    def command(sheet: Path, given: Mapping[str, Value], out: Path | None, figures: str) -> None:
+        show_sheet(assay, sheet, given, out=out, figures=figures)
+
+    return command
+
+
+mlr = _sheet_command(
+    "mlr",
+    "CFSE division: mixed lymphocyte reactions.",
     """Division of CFSE-labelled cells, net of unstimulated, patients beside donors.
 
     SHEET has a row per well (columns file, patient, day, person, stimulus, replicate;
-    docs/trial-folder.md), TRIAL is a trial folder with assays/mlr.csv: its settings and data cut
-    hold. Files are FCS or CSV of intensities. Division and proliferation index are FlowJo's;
-    expansion index is sum N / sum P.
-    """
-    show_sheet("mlr", sheet, given, out=out, figures=figures)
-
-
-@click.command(short_help="Donor percent from STR peaks.")
-@click.argument("sheet", type=PATH, metavar="TRIAL|SHEET")
-@setting_options("chimerism")
-@page_options
-@reports_input_errors
-def chimerism(sheet: Path, given: Mapping[str, Value], out: Path | None, figures: str) -> None:
+    docs/trial-folder.md); files are FCS or CSV of intensities. Division and proliferation index are
+    FlowJo's; expansion index is sum N / sum P.""",
+)
+chimerism = _sheet_command(
+    "chimerism",
+    "Donor percent from STR peaks.",
     """Donor percent from STR peaks: by locus, joint with its error, and chimerism.csv.
 
     SHEET has a row per sample and lineage (columns file, genotypes, patient, day, lineage,
-    recipient, donor; docs/trial-folder.md), TRIAL is a trial folder with assays/chimerism.csv: its
-    settings and data cut hold.
-    """
-    show_sheet("chimerism", sheet, given, out=out, figures=figures)
-
-
-@click.command(short_help="T-cell responses to stimulation and peptides.")
-@click.argument("wells", type=PATH, metavar="TRIAL|SHEET|WELLS.csv")
-@setting_options("function")
-@page_options
-@reports_input_errors
-def function(wells: Path, given: Mapping[str, Value], out: Path | None, figures: str) -> None:
+    recipient, donor; docs/trial-folder.md).""",
+)
+function = _sheet_command(
+    "function",
+    "T-cell responses to stimulation and peptides.",
     """T-cell responses to PMA/ionomycin, CD3/CD28 and viral peptides, net of unstimulated.
 
     SHEET has a row per well (columns patient, day, person, stimulus, replicate, and responding and
-    parent, or an FCS file with a gating file; docs/trial-folder.md), TRIAL is a trial folder with
-    assays/function.csv: its settings and data cut hold.
-    """
-    show_sheet("function", wells, given, out=out, figures=figures)
-
-
-@click.command(short_help="CD7 at relapse: ATAC signal, variants, single cells.")
-@click.argument("sheet", type=PATH, metavar="TRIAL|SHEET")
-@setting_options("cd7")
-@page_options
-@reports_input_errors
-def cd7(sheet: Path, given: Mapping[str, Value], out: Path | None, figures: str) -> None:
+    parent, or an FCS file with a gating file; docs/trial-folder.md).""",
+    takes="TRIAL|SHEET|WELLS.csv",
+)
+cd7 = _sheet_command(
+    "cd7",
+    "CD7 at relapse: ATAC signal, variants, single cells.",
     """CD7 at relapse: ATAC signal, variants in its exons, clusters of single cells.
 
     SHEET has a row per file (columns file, kind: atac, vcf or h5ad, patient, time;
-    docs/trial-folder.md), TRIAL is a trial folder with assays/cd7.csv: its settings hold.
-    Coordinates are GRCh38. Needs: pip install "graftline[genomics]".
-    """
-    show_sheet("cd7", sheet, given, out=out, figures=figures)
+    docs/trial-folder.md). Coordinates are GRCh38. Needs: pip install "graftline[genomics]".""",
+)
 
 
 @click.command(short_help="CAR-T kinetics by qPCR and flow cytometry.")

@@ -70,7 +70,9 @@ def read_sheet(
         absent, folders, or outside the sheet's folder. Every one, with row and column.
     """
     text = _read_text(path, columns)
-    problems = [*_header_faults(path, text, columns), *text.ragged]
+    problems = _header_faults(path, text, columns)
+    if {column.name for column in columns} & set(text.header):
+        problems += text.ragged
     if not text.rows and not problems:
         problems.append(Problem(path.name, "at least one sample", "add a row for each", row=2))
     place = {name: text.header.index(name) for name in text.header}

@@ -18,7 +18,7 @@ from graftline.report.value import (
 )
 from graftline.tables.analyses import analyses, estimate_incidence, observed_times
 from graftline.tables.engraftment import engraftment_table
-from graftline.tables.kinetics import kinetics_listing, kinetics_summary_table
+from graftline.tables.kinetics import kinetics_listing, kinetics_rules, kinetics_summary_table
 from graftline.tables.reconstitution import reconstitution_table
 from graftline.trial import Trial
 
@@ -44,7 +44,16 @@ def _courses(trial: Trial, analytes: Sequence[str]) -> str:
 def kinetics_section(inputs: Inputs) -> Section:
     """CAR-T kinetics by qPCR and by flow cytometry, never mixed."""
     trial, chosen = inputs.trial, inputs.assessed.chosen
-    tables, missing = filled(trial, kinetics_summary_table(chosen), "CAR-T kinetics", ("labs",))
+    asked = trial.protocol.definitions
+    rules = kinetics_rules(
+        blq=asked.blq,
+        trapezoid=asked.auc_trapezoid,
+        start=asked.auc_start,
+        samples=asked.peak_samples,
+        half_life_r2=asked.half_life_r2,
+    )
+    summary = kinetics_summary_table(chosen, rules=rules)
+    tables, missing = filled(trial, summary, "CAR-T kinetics", ("labs",))
     listing = kinetics_listing(chosen)
     if listing.rows:
         tables = (*tables, listing)

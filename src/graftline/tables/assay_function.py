@@ -3,7 +3,8 @@
 from graftline.assays.function_study import FunctionStudy
 from graftline.tables.assay_mlr import people_comparison
 from graftline.tables.format import number, p_value
-from graftline.tables.value import ReportTable, TableColumn, TableRow
+from graftline.tables.layout import frame_table
+from graftline.tables.value import ReportTable, TableColumn
 
 STIMULUS_WORDS = {
     "none": "unstimulated",
@@ -17,37 +18,29 @@ LISTING_LIMIT = 200
 
 def responses_table(study: FunctionStudy) -> ReportTable:
     """Net percent responding of each person, day and stimulus, and whether there is a response."""
-    rows = tuple(
-        TableRow(
-            (
-                row["subject"],
-                number(row["day"], digits=0),
-                STIMULUS_WORDS[row["stimulus"]],
-                str(row["replicates"]),
-                number(row["net_mean"], digits=2),
-                number(row["net_sd"], digits=2) if row["net_sd"] is not None else "one well",
-                p_value(row["p"]),
-                "yes" if row["responds"] else "no",
-            )
-        )
-        for row in study.summary.iter_rows(named=True)
-    )
-    return ReportTable(
+    return frame_table(
         "function-responses",
         "Response by person and stimulus",
-        (
-            TableColumn("Person", "left"),
-            TableColumn("Day"),
-            TableColumn("Stimulus", "left"),
-            TableColumn("Wells"),
-            TableColumn("Net responding", unit="%"),
-            TableColumn("SD", unit="points"),
-            TableColumn("p"),
-            TableColumn("Responds", "left"),
-        ),
-        rows,
         study.summary,
         (
+            (TableColumn("Person", "left"), lambda row: row["subject"]),
+            (TableColumn("Day"), lambda row: number(row["day"], digits=0)),
+            (TableColumn("Stimulus", "left"), lambda row: STIMULUS_WORDS[row["stimulus"]]),
+            (TableColumn("Wells"), lambda row: str(row["replicates"])),
+            (
+                TableColumn("Net responding", unit="%"),
+                lambda row: number(row["net_mean"], digits=2),
+            ),
+            (
+                TableColumn("SD", unit="points"),
+                lambda row: (
+                    "one well" if row["net_sd"] is None else number(row["net_sd"], digits=2)
+                ),
+            ),
+            (TableColumn("p"), lambda row: p_value(row["p"])),
+            (TableColumn("Responds", "left"), lambda row: "yes" if row["responds"] else "no"),
+        ),
+        footnotes=(
             "Net: percent of the parent gate that responds, minus the mean of the unstimulated "
             "wells of the person and day; it may be negative. p: Fisher's exact test of pooled "
             "events, one-sided.",
@@ -66,33 +59,27 @@ def function_people_table(study: FunctionStudy) -> ReportTable | None:
 
 def function_wells_table(study: FunctionStudy) -> ReportTable:
     """Every well as counted (the first 200 rows where there are more)."""
-    rows = tuple(
-        TableRow(
-            (
-                number(row["day"], digits=0),
-                STIMULUS_WORDS[row["stimulus"]],
-                f"{row['replicate']:g}",
-                f"{row['responding']:,.0f}",
-                f"{row['parent']:,.0f}",
-                number(row["percent"], digits=2),
-                number(row["net_percent"], digits=2) if row["net_percent"] is not None else "",
-            ),
-            row["subject"],
-        )
-        for row in study.wells.head(LISTING_LIMIT).iter_rows(named=True)
-    )
-    return ReportTable(
+    return frame_table(
         "function-wells",
         "Stimulated wells",
-        (
-            TableColumn("Day"),
-            TableColumn("Stimulus", "left"),
-            TableColumn("Well"),
-            TableColumn("Responding"),
-            TableColumn("Parent"),
-            TableColumn("Responding", unit="%"),
-            TableColumn("Net", unit="points"),
-        ),
-        rows,
         study.wells,
+        (
+            (TableColumn("Day"), lambda row: number(row["day"], digits=0)),
+            (TableColumn("Stimulus", "left"), lambda row: STIMULUS_WORDS[row["stimulus"]]),
+            (TableColumn("Well"), lambda row: f"{row['replicate']:g}"),
+            (TableColumn("Responding"), lambda row: f"{row['responding']:,.0f}"),
+            (TableColumn("Parent"), lambda row: f"{row['parent']:,.0f}"),
+            (
+                TableColumn("Responding", unit="%"),
+                lambda row: number(row["percent"], digits=2),
+            ),
+            (
+                TableColumn("Net", unit="points"),
+                lambda row: (
+                    "" if row["net_percent"] is None else number(row["net_percent"], digits=2)
+                ),
+            ),
+        ),
+        group=lambda row: row["subject"],
+        limit=LISTING_LIMIT,
     )

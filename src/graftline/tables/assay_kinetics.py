@@ -4,8 +4,8 @@ import polars as pl
 
 from graftline.assess.kinetics import ASSAYS
 from graftline.assess.kinetics_study import KineticsStudy
-from graftline.assess.nca import BLQ_RULES, START_RULES, TRAPEZOIDS
 from graftline.tables.format import number, significant
+from graftline.tables.kinetics import kinetics_rules
 from graftline.tables.value import ReportTable, TableColumn, TableRow
 
 LISTING_LIMIT = 60
@@ -26,19 +26,14 @@ _UNITS = "; ".join(f"{_ASSAY_WORDS[assay]} in {unit}" for assay, unit in ASSAYS.
 def choices(study: KineticsStudy) -> tuple[str, ...]:
     """The rules of this analysis, as sentences."""
     options = study.options
-    least = options.half_life_r2
-    asked = options.minimum_samples
-    needs = f"Cmax, Tmax and the area need {asked} samples from day 5 to 21. " if asked else ""
-    return (
-        f"{BLQ_RULES[study.blq][:1].upper()}{BLQ_RULES[study.blq][1:]}.",
-        f"Area: {TRAPEZOIDS[options.trapezoid]}; from infusion to day {options.auc_until:g}, "
-        "interpolated there, never extrapolated; to the last sample where that is earlier, and to "
-        f"the last quantifiable value where it is before day 21; {START_RULES[options.start]}.",
-        "Half-life: log-linear over three or more points after the peak, the best adjusted r2"
-        + (f", at least {least:g}" if least > -1 else "")
-        + "; none where the last points rise.",
-        f"Cmax and Tmax: to day {options.peak_until:g}. {needs}Of equal peaks the earliest counts. "
-        "A second infusion is marked and does not divide the curve.",
+    return kinetics_rules(
+        blq=study.blq,
+        trapezoid=options.trapezoid,
+        start=options.start,
+        samples=options.minimum_samples,
+        half_life_r2=options.half_life_r2,
+        until=options.auc_until,
+        peak_until=options.peak_until,
     )
 
 

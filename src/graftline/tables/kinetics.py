@@ -1,8 +1,18 @@
 """CAR-T kinetics by non-compartmental analysis: each patient, and the cohort."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
+from graftline.assess.nca import (
+    BLQ_RULES,
+    START_RULES,
+    TRAPEZOIDS,
+    BlqRule,
+    StartRule,
+    Trapezoid,
+)
 from graftline.tables.format import MISSING, median_range, number, significant
 from graftline.tables.layout import listed, listing_notes
 from graftline.tables.value import ReportTable, TableColumn, TableRow
@@ -16,6 +26,31 @@ _PARAMETERS = {
     "tlast": "Tlast",
     "half_life": "Half-life",
 }
+
+
+def kinetics_rules(
+    *,
+    blq: BlqRule = "pknca",
+    trapezoid: Trapezoid = "linear_up_log_down",
+    start: StartRule = "zero",
+    samples: int = 3,
+    half_life_r2: float = 0.8,
+    until: float = 28,
+    peak_until: float = 28,
+) -> tuple[str, ...]:
+    """The rules of an analysis, as sentences; defaults are those of `assess.kinetics.car_t_nca`."""
+    needs = f"Cmax, Tmax and the area need {samples} samples from day 5 to 21. " if samples else ""
+    return (
+        f"{BLQ_RULES[blq][:1].upper()}{BLQ_RULES[blq][1:]}.",
+        f"Area: {TRAPEZOIDS[trapezoid]}; from infusion to day {until:g}, "
+        "interpolated there, never extrapolated; to the last sample where that is earlier, and to "
+        f"the last quantifiable value where it is before day 21; {START_RULES[start]}.",
+        "Half-life: log-linear over three or more points after the peak, the best adjusted r2"
+        + (f", at least {half_life_r2:g}" if half_life_r2 > -1 else "")
+        + "; none where the last points rise.",
+        f"Cmax and Tmax: to day {peak_until:g}. {needs}Of equal peaks the earliest counts. "
+        "A second infusion is marked and does not divide the curve.",
+    )
 
 
 def kinetic_parameters(chosen: pl.DataFrame) -> pl.DataFrame:
@@ -98,7 +133,7 @@ def summarise_kinetics(parameters: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def kinetics_summary_table(chosen: pl.DataFrame) -> ReportTable:
+def kinetics_summary_table(chosen: pl.DataFrame, *, rules: Sequence[str] = ()) -> ReportTable:
     """Kinetics of the cohort, per assay; qPCR and flow are never mixed."""
     numbers = summarise_kinetics(kinetic_parameters(chosen))
     rows = []
@@ -129,7 +164,7 @@ def kinetics_summary_table(chosen: pl.DataFrame) -> ReportTable:
         ),
         tuple(rows),
         numbers,
-        ("Cmax and Tmax are the observed maximum of days 0 to 28; AUC linear up, log down.",),
+        tuple(rules),
     )
 
 

@@ -1,6 +1,6 @@
 """From a statistics frame to a table: one row per label, one column per population."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +36,37 @@ def listing_notes(rows: int) -> tuple[str, ...]:
     if rows <= LISTING_LIMIT:
         return ()
     return (f"The first {_SHOWN_OF_MANY} of {rows:,} rows; --tables csv writes all of them.",)
+
+
+def frame_table(
+    id: str,
+    title: str,
+    frame: pl.DataFrame,
+    columns: Sequence[tuple[TableColumn, Callable[[Mapping[str, Any]], str]]],
+    *,
+    group: Callable[[Mapping[str, Any]], str | None] = lambda _: None,
+    limit: int | None = None,
+    footnotes: Sequence[str] = (),
+) -> ReportTable:
+    """Lay out a frame row by row; each column stands beside what its cells say.
+
+    Parameters
+    ----------
+    columns : sequence of (TableColumn, function of a row by column name)
+    group : function of a row
+        Heading the row stands under.
+    limit : int, optional
+        Rows that are printed; the data keep all, and a note says so.
+    """
+    rows = tuple(
+        TableRow(tuple(cell(row) for _, cell in columns), group(row))
+        for row in frame.head(frame.height if limit is None else limit).iter_rows(named=True)
+    )
+    notes = list(footnotes)
+    if len(rows) < frame.height:
+        notes.append(f"The first {limit:,} of {frame.height:,} rows; the table as CSV has all.")
+    heads = tuple(column for column, _ in columns)
+    return ReportTable(id, title, heads, rows, frame, tuple(notes))
 
 
 def without_empty_columns(table: ReportTable) -> ReportTable:
