@@ -87,6 +87,15 @@ def test_a_drawn_community_has_all_reads_and_the_expected_clones() -> None:
     assert largest.std() == pytest.approx(spread, rel=0.15)
 
 
+def test_a_million_singletons_are_drawn_without_their_unseen_clones() -> None:
+    # f1 (f1 - 1) / 2 clones are estimated unseen: an array of them would need 3.6 TiB.
+    spectrum, asked = spectrum_of([1], [1_000_000]), ("richness", "clonality")
+    values = values_at_depth(spectrum, depth=1000, measures=asked, seed=1, draws=2)
+    assert values["richness"] == pytest.approx((1000, 1000, 1000), abs=0.1)
+    assert values["clonality"] == pytest.approx((0, 0, 0), abs=1e-6)
+    assert 0 <= values["clonality"].low <= values["clonality"].estimate
+
+
 def test_measures_share_their_draws_and_a_seed_gives_the_same_interval() -> None:
     spectrum = spectrum_of([1] * 60 + [2] * 20 + [7] * 5 + [150])
     asked = ("richness", "clonality")

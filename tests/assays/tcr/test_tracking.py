@@ -116,6 +116,17 @@ def test_fisher_p_values_are_rs() -> None:
     assert other[0] == pytest.approx(0.000536724119143435, rel=1e-9)
 
 
+def test_fisher_p_values_of_large_clones_are_rs_and_need_no_list_of_their_reads() -> None:
+    # R 4: fisher.test(matrix(c(5100, 4900, 994900, 995100), 2)) 0.0460382133660465.
+    before, after = np.array([5100.0, 0.0]), np.array([4900.0, 100000.0])
+    p = fisher_two_sided(before, after, total_before=1e6, total_after=1e6)
+    assert p == pytest.approx([0.0460382133660465, 0], rel=1e-10)
+    billions = fisher_two_sided(
+        np.array([9e10]), np.array([9e10]), total_before=1e11, total_after=1e11
+    )
+    assert billions[0] == pytest.approx(1)
+
+
 def test_expansion_is_called_with_its_direction_and_fdr() -> None:
     clones = table(
         before={"up": 1, "down": 60, "same": 50, "rare": 1, "rest": 888},

@@ -16,6 +16,7 @@ from graftline.assays.tcr.diversity import Interval, coverage_chao_jost
 from graftline.assays.tcr.spectrum import Floats, Spectrum, spectrum_of
 
 _LARGE_GROUP = 64
+_SPARSE = 16
 _SERIES = 64.0
 Measure = Literal["richness", "shannon", "hill_1", "inverse_simpson", "clonality"]
 
@@ -127,9 +128,14 @@ def _expected(
         "shannon": lambda: entropy,
         "hill_1": lambda: math.exp(entropy),
         "inverse_simpson": lambda: expected_inverse_simpson(spectrum, depth=depth),
-        "clonality": lambda: 1 - entropy / math.log(richness) if richness > 1 else math.nan,
+        "clonality": lambda: _clonality(entropy, richness),
     }
     return {measure: of[measure]() for measure in measures}
+
+
+def _clonality(entropy: float, richness: float) -> float:
+    # Reads that all differ come out a rounding error below 0.
+    return max(1 - entropy / math.log(richness), 0.0) if richness > 1 else math.nan
 
 
 def value_at_depth(
@@ -228,6 +234,9 @@ def _drawn_spectrum(
     for group, inside in zip(clones[large], fallen[single.size :], strict=True):
         if inside > 4 * group:
             counts = random.multinomial(inside, np.full(group, 1 / group))
+        elif group > _SPARSE * inside:
+            # Only clones that were drawn: of singletons alone, billions of others are estimated.
+            counts = np.unique(random.integers(group, size=inside), return_counts=True)[1]
         else:
             counts = np.bincount(random.integers(group, size=inside), minlength=group)
         several = np.bincount(counts)

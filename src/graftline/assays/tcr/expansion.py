@@ -1,5 +1,7 @@
 """Which clones changed their share between two samples: exact test per clone, with FDR."""
 
+import math
+
 import numpy as np
 import polars as pl
 from scipy.stats import false_discovery_control
@@ -22,29 +24,36 @@ def fisher_two_sided(
         Reads of the clone in the two samples.
     """
     result = np.ones(before.shape)
-    sums = before + after
-    for together in np.unique(sums):
+    both = before + after
+    for together in np.unique(both):
         if together == 0:
             continue
-        here = sums == together
+        here = both == together
         low, chance = _hypergeometric(together, total_before, total_after)
-        seen = chance[(after[here] - low).astype(np.int64)]
+        place = (after[here] - low).astype(np.int64)
+        inside = (place >= 0) & (place < chance.size)
+        seen = np.where(inside, chance[np.clip(place, 0, chance.size - 1)], 0.0)
         rising = np.sort(chance)
         # R's tolerance: tables equal in exact arithmetic differ in the last digits here.
         upto = np.searchsorted(rising, seen * (1 + 1e-7), side="right")
-        result[here] = np.minimum(np.cumsum(rising)[upto - 1], 1.0)
+        sums = np.concatenate([[0.0], np.cumsum(rising)])
+        result[here] = np.minimum(sums[upto], 1.0)
     return result
 
 
 def _hypergeometric(
     together: float, total_before: float, total_after: float
 ) -> tuple[float, Floats]:
-    """Chances of every split of a clone's reads, and the fewest reads it can have after.
+    """Chances of the splits of a clone's reads, and the reads after of the first of them.
 
-    From the ratio of neighbours, scaled to sum 1: no factorial of the total loses digits.
+    From the ratio of neighbours, scaled to sum 1: no factorial of the total loses digits. Splits
+    left out are so far from the most likely one that their chance is 0 as a float.
     """
-    low = max(0.0, together - total_before)
-    k = np.arange(low, min(together, total_after))
+    share = total_after / (total_before + total_after)
+    middle = together * share
+    reach = 40 * math.sqrt(middle * (1 - share)) + 1000
+    low = max(0.0, together - total_before, math.floor(middle - reach))
+    k = np.arange(low, min(together, total_after, math.ceil(middle + reach)))
     ratio = (together - k) * (total_after - k) / ((k + 1) * (total_before - together + k + 1))
     logs = np.concatenate([[0.0], np.cumsum(np.log(ratio))])
     chance: Floats = np.exp(logs - logs.max())
