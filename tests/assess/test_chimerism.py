@@ -197,6 +197,15 @@ def test_recipient_cells_from_relapse_on_are_leukaemia():
     assert answer(trial, "autologous_recovery")["state"] == "no"
 
 
+def test_a_relapse_before_hspc_does_not_hide_the_one_after():
+    rows = samples((30, "unsorted", 99), (60, "unsorted", 3))
+    before = {"patient": "P1", "event": "relapse", "day": HSCT - 5}
+    after = {"patient": "P1", "event": "relapse", "day": HSCT + 60}
+    for events, state in (([before], "yes"), ([before, after], "no"), ([after, before], "no")):
+        trial = trial_of(rows, events=events)
+        assert answer(trial, "autologous_recovery")["state"] == state
+
+
 def test_a_day_known_as_a_range_reaches_every_window_it_touches():
     # Hu 2024, Patient 3: 88.35 % within three months, HSPC between days 15 and 31
     infusions = [

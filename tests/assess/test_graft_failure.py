@@ -165,6 +165,10 @@ def test_relapse_before_is_not_graft_failure():
     events = [{"patient": "P1", "event": "relapse", "day": HSCT + 41}]
     assert answer(labs, chimerism=donor(60))["label"] == "secondary"
     assert answer(labs, chimerism=donor(60), events=events)["label"] == "none"
+    # one before HSPC, which was given to treat it, changes neither answer
+    earlier = {"patient": "P1", "event": "relapse", "day": HSCT - 5}
+    assert answer(labs, chimerism=donor(60), events=[earlier])["label"] == "secondary"
+    assert answer(labs, chimerism=donor(60), events=[earlier, *events])["label"] == "none"
 
 
 def test_support_around_a_loss_is_flagged():

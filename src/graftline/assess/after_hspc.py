@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from graftline.assess.adjudicated import adjudicated_events
 from graftline.assess.answers import adjudicated_for, join_flags
 from graftline.assess.population import transplanted_patients
 from graftline.trial import Trial, followup_ends, hsct_days, once_per_trial, second_graft_days
@@ -65,3 +66,26 @@ def adjudicated_after_hspc(
             ]
         ),
     ).drop("hsct_day", "hsct_assumed")
+
+
+def relapse_after_hspc(trial: Trial, grafts: pl.DataFrame) -> pl.DataFrame:
+    """First relapse or progression after HSPC: recipient cells from then on may be leukaemia.
+
+    One before HSPC says nothing about what came after it.
+
+    Parameters
+    ----------
+    grafts : DataFrame [patient, hsct_day]
+
+    Returns
+    -------
+    DataFrame [patient, relapse]; days from HSPC, patients with one
+    """
+    return (
+        adjudicated_events(trial, ["relapse", "progression"])
+        .filter("occurred")
+        .join(grafts.select("patient", "hsct_day"), on="patient", how="inner", validate="m:1")
+        .filter(pl.col("day") >= pl.col("hsct_day"))
+        .group_by("patient")
+        .agg(relapse=(pl.col("day") - pl.col("hsct_day")).min())
+    )

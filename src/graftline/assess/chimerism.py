@@ -3,7 +3,7 @@
 import polars as pl
 
 from graftline.assess.adjudicated import adjudicated_events
-from graftline.assess.after_hspc import graft_followup
+from graftline.assess.after_hspc import graft_followup, relapse_after_hspc
 from graftline.assess.answers import answer_everybody
 from graftline.assess.chimerism_classes import class_of_percent, classify_visits, nearest_visit
 from graftline.assess.donor_share import graft_donor_tests
@@ -361,16 +361,7 @@ def _adjudicated_results(judged: pl.DataFrame, grafts: pl.DataFrame) -> list[pl.
 
 def tests_with_relapse(trial: Trial, tests: pl.DataFrame, grafts: pl.DataFrame) -> pl.DataFrame:
     """Tests with ``relapse``: day from HSPC of the first relapse after it, null without."""
-    relapses = (
-        adjudicated_events(trial, ["relapse", "progression"])
-        .filter("occurred")
-        .group_by("patient")
-        .agg(at=pl.col("day").min())
-        .join(grafts.select("patient", "hsct_day"), on="patient", how="inner", validate="1:1")
-        .select("patient", relapse=pl.col("at") - pl.col("hsct_day"))
-        .filter(pl.col("relapse") >= 0)
-    )
-    return tests.join(relapses, on="patient", how="left", validate="m:1")
+    return tests.join(relapse_after_hspc(trial, grafts), on="patient", how="left", validate="m:1")
 
 
 def _everybody_followed(grafts: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:

@@ -8,8 +8,10 @@ from graftline.assess.episodes import (
     EPISODE_SCHEMA,
     days_covered,
     deaths_from,
+    flags_together,
     late_onset_reported,
     no_episode_answers,
+    worst_with_deaths,
 )
 from graftline.assess.population import infused_patients
 from graftline.assess.printed import printed_criteria
@@ -407,28 +409,13 @@ def _septic(trial: Trial) -> pl.DataFrame:
 def _worst(episodes: pl.DataFrame, deaths: pl.DataFrame) -> pl.DataFrame:
     per_patient = episodes.group_by("patient").agg(
         value=pl.col("grade").max(),
-        onset=pl.col("onset").min(),
+        day=pl.col("onset").min(),
         lower_bound=pl.col("lower_bound").any() & (pl.col("grade").max() < 4),
-        flags=pl.col("flags").str.split("; ").explode().unique().sort().drop_nulls().str.join("; "),
+        flags=flags_together(),
         episodes=pl.len(),
     )
-    fatal = deaths.select("patient", death_day="day")
-    joined = per_patient.join(fatal, on="patient", how="full", coalesce=True, validate="1:1")
-    died = pl.col("death_day").is_not_null()
-    return joined.select(
-        "patient",
-        state=pl.lit("yes"),
-        value=pl.when(died).then(5).otherwise("value").cast(pl.Float64),
-        day=pl.coalesce("onset", "death_day"),
-        lower_bound=pl.col("lower_bound").fill_null(value=False) & ~died,
-        flags=join_flags(
-            [
-                pl.when(pl.col("flags") != "").then("flags"),
-                pl.when(pl.col("episodes") > 1).then(pl.format("{} episodes", "episodes")),
-                pl.when(died).then(pl.lit("death")),
-            ]
-        ),
-    )
+    several = pl.when(pl.col("episodes") > 1).then(pl.format("{} episodes", "episodes"))
+    return worst_with_deaths(per_patient, deaths, remarks=[several])
 
 
 def _duration(everybody: pl.DataFrame, episodes: pl.DataFrame) -> pl.DataFrame:

@@ -1,8 +1,11 @@
 """What CRS and ICANS share: attribution by intervals, death, reports after the window, no onset."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from graftline.assess.adjudicated import adjudicated_events
+from graftline.assess.answers import join_flags
 from graftline.trial import Trial, followup_ends
 
 EPISODE_SCHEMA = (
@@ -109,4 +112,40 @@ def no_episode_answers(
             flags=pl.when("partial").then(pl.format("{} days without records", "missing")),
             until=pl.when("early").then(float(window_days)),
         )
+    )
+
+
+def flags_together() -> pl.Expr:
+    """The flags of a group of rows as one text, each once; empty where there is none."""
+    return pl.col("flags").str.split("; ").explode().unique().sort().drop_nulls().str.join("; ")
+
+
+def worst_with_deaths(
+    worst: pl.DataFrame, deaths: pl.DataFrame, *, remarks: Sequence[pl.Expr] = ()
+) -> pl.DataFrame:
+    """Worst grades as answers; who died of it has grade 5, from the first day of either.
+
+    Parameters
+    ----------
+    worst : DataFrame [patient, value, day, lower_bound, flags]
+        Patients who had it: highest grade and onset.
+    deaths : DataFrame [patient, day]
+    remarks : sequence of expressions of ``worst``
+        Further flags.
+
+    Returns
+    -------
+    DataFrame [patient, state, value, day, lower_bound, flags]
+    """
+    fatal = deaths.select("patient", death_day="day")
+    joined = worst.join(fatal, on="patient", how="full", coalesce=True, validate="1:1")
+    died = pl.col("death_day").is_not_null()
+    own, death = pl.when(pl.col("flags") != "").then("flags"), pl.when(died).then(pl.lit("death"))
+    return joined.select(
+        "patient",
+        state=pl.lit("yes"),
+        value=pl.when(died).then(5).otherwise("value").cast(pl.Float64),
+        day=pl.coalesce("day", "death_day"),
+        lower_bound=pl.col("lower_bound").fill_null(value=False) & ~died,
+        flags=join_flags([own, *remarks, death]),
     )

@@ -3,7 +3,7 @@
 import polars as pl
 
 from graftline.assess.adjudicated import adjudicated_events
-from graftline.assess.after_hspc import adjudicated_after_hspc, graft_followup
+from graftline.assess.after_hspc import adjudicated_after_hspc, graft_followup, relapse_after_hspc
 from graftline.assess.answers import answer_everybody, join_flags
 from graftline.assess.chimerism import autologous_answers, tests_with_relapse
 from graftline.assess.counts_after_hspc import (
@@ -278,7 +278,7 @@ def assess(trial: Trial) -> Assessed:
     tests = tests_with_relapse(
         trial, graft_donor_tests(trial, grafts).filter(~pl.col("before_hspc")), grafts
     )
-    relapse = _first_relapse(trial, grafts)
+    relapse = relapse_after_hspc(trial, grafts)
     days = _before_relapse(neutrophils_after_hspc(trial), relapse)
     neutrophils = recovery_answers(
         days,
@@ -317,23 +317,12 @@ def _with_check_day(trial: Trial, grafts: pl.DataFrame, day: float) -> pl.DataFr
     )
 
 
-def _first_relapse(trial: Trial, grafts: pl.DataFrame) -> pl.DataFrame:
-    return (
-        adjudicated_events(trial, ["relapse", "progression"])
-        .filter("occurred")
-        .group_by("patient")
-        .agg(at=pl.col("day").min())
-        .join(grafts.select("patient", "hsct_day"), on="patient", how="inner", validate="1:1")
-        .select("patient", relapse=pl.col("at") - pl.col("hsct_day"))
-    )
-
-
 def _before_relapse(days: pl.DataFrame, relapse: pl.DataFrame) -> pl.DataFrame:
     if relapse.height == 0:
         return days
     return (
         days.join(relapse, on="patient", how="left", validate="m:1")
-        .filter((pl.col("day") < pl.col("relapse")).fill_null(value=True) | (pl.col("relapse") < 0))
+        .filter((pl.col("day") < pl.col("relapse")).fill_null(value=True))
         .drop("relapse")
     )
 

@@ -3,7 +3,13 @@
 import polars as pl
 
 from graftline.assess.answers import adjudicated_for, answer_everybody, join_flags
-from graftline.assess.episodes import deaths_from, late_onset_reported, no_episode_answers
+from graftline.assess.episodes import (
+    deaths_from,
+    flags_together,
+    late_onset_reported,
+    no_episode_answers,
+    worst_with_deaths,
+)
 from graftline.assess.population import infused_patients
 from graftline.assess.printed import printed_criteria
 from graftline.assess.results import Assessed, as_results, combine_results
@@ -221,28 +227,7 @@ def _worst(
             value=pl.col("grade").max(),
             day=pl.col("day").min(),
             lower_bound=pl.col("lower_bound").any() & (pl.col("grade").max() < 4),
-            flags=pl.col("flags")
-            .str.split("; ")
-            .explode()
-            .unique()
-            .sort()
-            .drop_nulls()
-            .str.join("; "),
+            flags=flags_together(),
         )
     )
-    fatal = deaths.select("patient", death_day="day")
-    joined = per_patient.join(fatal, on="patient", how="full", coalesce=True, validate="1:1")
-    died = pl.col("death_day").is_not_null()
-    return joined.select(
-        "patient",
-        state=pl.lit("yes"),
-        value=pl.when(died).then(5).otherwise("value").cast(pl.Float64),
-        day=pl.coalesce("day", "death_day"),
-        lower_bound=pl.col("lower_bound").fill_null(value=False) & ~died,
-        flags=join_flags(
-            [
-                pl.when(pl.col("flags") != "").then("flags"),
-                pl.when(died).then(pl.lit("death")),
-            ]
-        ),
-    )
+    return worst_with_deaths(per_patient, deaths)

@@ -13,7 +13,7 @@ from graftline.stats.logrank import LogRank, logrank
 from graftline.stats.probability_interval import IntervalType
 from graftline.stats.result_text import text_number
 from graftline.stats.survival_curve import KaplanMeier
-from graftline.stats.switching import checked_switch_times
+from graftline.stats.switching import both_curves, checked_switch_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,7 @@ class Landmark:
 
     def to_frame(self) -> pl.DataFrame:
         """Both curves, times from the landmark, with the column switched (0 or 1) in front."""
-        frames = [
-            curve.to_frame().select(pl.lit(place).alias("switched"), pl.all())
-            for place, curve in enumerate((self.unswitched, self.switched))
-        ]
-        return pl.concat(frames)
+        return both_curves(self.unswitched, self.switched)
 
     def __str__(self) -> str:
         """Counts, curves and test as text."""

@@ -10,7 +10,7 @@ from graftline.stats.inputs import StatsInputError
 from graftline.stats.kaplan_meier import kaplan_meier
 from graftline.stats.probability_interval import IntervalType
 from graftline.stats.survival_curve import KaplanMeier
-from graftline.stats.switching import switch_rows
+from graftline.stats.switching import both_curves, switch_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,7 @@ class SimonMakuch:
 
     def to_frame(self) -> pl.DataFrame:
         """Both curves, with the column switched (0 or 1) in front."""
-        frames = [
-            curve.to_frame().select(pl.lit(place).alias("switched"), pl.all())
-            for place, curve in enumerate((self.unswitched, self.switched))
-        ]
-        return pl.concat(frames)
+        return both_curves(self.unswitched, self.switched)
 
     def __str__(self) -> str:
         """Both curves as text."""

@@ -19,6 +19,7 @@ from graftline.stats.inputs import (
     survival_data,
     tie_gap,
 )
+from graftline.stats.survival_curve import KaplanMeier
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,15 @@ class SwitchRows:
         """How many patients and how many of them switch."""
         patients = np.unique(self.patient).size
         return f"{patients} patients, {int(self.switched.sum())} of them after a switch"
+
+
+def both_curves(unswitched: KaplanMeier, switched: KaplanMeier) -> pl.DataFrame:
+    """Both curves below each other, with the column switched (0 or 1) in front."""
+    frames = [
+        curve.to_frame().select(pl.lit(place).alias("switched"), pl.all())
+        for place, curve in enumerate((unswitched, switched))
+    ]
+    return pl.concat(frames)
 
 
 def switch_rows(time: ArrayLike, status: ArrayLike, switch_time: ArrayLike) -> SwitchRows:
