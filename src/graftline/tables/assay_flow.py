@@ -474,10 +474,13 @@ def _signed(value: float, *, digits: int = 0) -> str:
 
 
 def gating_ml_table(counts: pl.DataFrame) -> ReportTable:
-    """Counts of a GatingML file's gates, as `count_gating_ml`."""
+    """Counts of a GatingML file's gates, as `count_gating_ml`; a quadrant with its gate's name."""
+    known = set(counts["gate"])
     rows = []
     for sample, gate, events in counts.rows():
-        *above, name = gate.split("/")
-        rows.append(TableRow(("\N{NO-BREAK SPACE}" * 2 * len(above) + name, f"{events:,}"), sample))
+        above, _, last = gate.rpartition("/")
+        indent = "\N{NO-BREAK SPACE}" * 2 * gate.count("/")
+        name = f"{indent}{last}" if above in known else gate
+        rows.append(TableRow((name, f"{events:,}"), sample))
     columns = (*_text_columns("Gate"), TableColumn("Events"))
     return ReportTable("flow-gatingml", "Gates", columns, tuple(rows), counts)

@@ -15,6 +15,7 @@ from graftline.assays.flow.flowjo import (
     recompute_flowjo_counts,
 )
 from graftline.problems import ExtraMissingError, InputError
+from graftline.tables.assay_flow import gating_ml_table
 from tests.assays.flow.fcs_writer import write_fcs
 from tests.assays.flow.workspace_files import (
     BASE,
@@ -238,3 +239,53 @@ def test_offsets_one_byte_late_do_not_stop_a_workspace(tmp_path: Path) -> None:
     workspace = write_workspace(tmp_path / "w.wsp", [text])
     fcs = write_fcs(tmp_path / "a.fcs", [X, Y], names=["X", "Y"], data_surplus=1)
     assert events_of(recompute_flowjo_counts(workspace, [fcs]), "a.fcs") == COUNTS
+
+
+QUADRANTS = f"""<?xml version="1.0" encoding="UTF-8"?>
+<gating:Gating-ML xmlns:gating="{BASE}/gating" xmlns:data-type="{BASE}/datatypes"
+  xmlns:transforms="{BASE}/transformations">
+  <transforms:transformation transforms:id="ratio">
+    <transforms:fratio transforms:A="1" transforms:B="0" transforms:C="0">
+      <data-type:fcs-dimension data-type:name="X"/><data-type:fcs-dimension data-type:name="Y"/>
+    </transforms:fratio>
+  </transforms:transformation>
+  <gating:QuadrantGate gating:id="quad">
+    <gating:divider gating:id="dx" gating:compensation-ref="uncompensated">
+      <data-type:fcs-dimension data-type:name="X"/><gating:value>2.5</gating:value>
+    </gating:divider>
+    <gating:divider gating:id="dy" gating:compensation-ref="uncompensated">
+      <data-type:fcs-dimension data-type:name="Y"/><gating:value>1.5</gating:value>
+    </gating:divider>
+    <gating:Quadrant gating:id="both"><gating:position gating:divider_ref="dx" gating:location="5"/>
+      <gating:position gating:divider_ref="dy" gating:location="5"/></gating:Quadrant>
+    <gating:Quadrant gating:id="none"><gating:position gating:divider_ref="dx" gating:location="1"/>
+      <gating:position gating:divider_ref="dy" gating:location="1"/></gating:Quadrant>
+  </gating:QuadrantGate>
+  <gating:RectangleGate gating:id="child" gating:parent_id="both">
+    <gating:dimension gating:compensation-ref="uncompensated" gating:min="4.5">
+      <data-type:fcs-dimension data-type:name="X"/></gating:dimension>
+  </gating:RectangleGate>
+  <gating:RectangleGate gating:id="steep">
+    <gating:dimension gating:compensation-ref="uncompensated" gating:min="1.2">
+      <data-type:new-dimension data-type:transformation-ref="ratio"/></gating:dimension>
+  </gating:RectangleGate>
+  <gating:BooleanGate gating:id="flat"><gating:not><gating:gateReference gating:ref="steep"/>
+    </gating:not></gating:BooleanGate>
+</gating:Gating-ML>
+"""
+
+
+def test_quadrants_open_ratios_and_boolean_gates_by_hand(tmp_path: Path) -> None:
+    """X / Y of the five events is 1, 1, 3, 2 and 5/3; X > 2.5 and Y > 1.5 in the last two."""
+    pytest.importorskip("flowkit")
+    columns = [np.array([1.0, 2, 3, 4, 5]), np.array([1.0, 2, 1, 2, 3])]
+    fcs = write_fcs(tmp_path / "q.fcs", columns, names=["X", "Y"])
+    (tmp_path / "q.xml").write_text(QUADRANTS)
+    counts = count_gating_ml(tmp_path / "q.xml", fcs)
+    assert dict(counts.select("gate", "events").iter_rows()) == {
+        **{"flat": 2, "steep": 3, "quad/both": 2, "quad/both/child": 1, "quad/none": 1}
+    }
+    named = [
+        row.cells[0].replace("\N{NO-BREAK SPACE}", "_") for row in gating_ml_table(counts).rows
+    ]
+    assert named == ["flat", "quad/both", "____child", "quad/none", "steep"]

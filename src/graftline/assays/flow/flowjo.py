@@ -6,7 +6,7 @@ import warnings
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -278,8 +278,18 @@ def _told(fault: Exception) -> str:
     """What an exception says; a `KeyError` says a bare name, others may say nothing."""
     if isinstance(fault, KeyError):
         return f"it refers to {fault}, which it does not define"
-    said = str(fault).strip().strip("'")
-    return said or type(fault).__name__
+    return str(fault).strip() or type(fault).__name__
+
+
+def _leave_ratios_open(flowkit: Any, strategy: Any) -> None:  # a module of an extra, its object
+    """Say that an open end of a ratio is open: FlowKit 1.3.2 leaves it out, and asks for it."""
+    for name, above in strategy.get_gate_ids():
+        # Quadrants are listed as gates, and have none of their own.
+        with suppress(flowkit.exceptions.QuadrantReferenceError):
+            for dimension in getattr(strategy.get_gate(name, above), "dimensions", ()):
+                for end in ("min", "max"):
+                    if hasattr(dimension, "ratio_ref") and not hasattr(dimension, end):
+                        setattr(dimension, end, None)
 
 
 def _gated(
@@ -308,12 +318,13 @@ def _flowkit_sample(flowkit: Any, sample: FlowSample, name: str, *, flowjo: bool
 
 
 def _reported(sample: str, report: Any) -> list[tuple[str, str, int]]:  # Any: a pandas frame
-    return [
-        (sample, "/".join([*above[1:], gate]), int(events))
-        for gate, above, events in zip(
-            report["gate_name"], report["gate_path"], report["count"], strict=True
-        )
+    """Rows [sample, gate, events], each gate behind the one it lies in, quadrants in their gate."""
+    columns = ("gate_path", "quadrant_parent", "gate_name", "count")
+    found = [
+        ([*above[1:], *([quadrants] if isinstance(quadrants, str) else []), gate], int(events))
+        for above, quadrants, gate, events in zip(*(report[c] for c in columns), strict=True)
     ]
+    return [(sample, "/".join(path), events) for path, events in sorted(found)]
 
 
 def count_gating_ml(path: str | Path, fcs: str | Path) -> pl.DataFrame:
@@ -334,6 +345,7 @@ def count_gating_ml(path: str | Path, fcs: str | Path) -> pl.DataFrame:
     path, fcs = Path(path), Path(fcs)
     with _foreign_faults(path, "a GatingML 2.0 file"):
         strategy = flowkit.parse_gating_xml(str(path))
+        _leave_ratios_open(flowkit, strategy)
     rows = _gated(flowkit, path, fcs, fcs.name, strategy)
     return pl.DataFrame(rows, schema=_COUNTS, orient="row")
 
