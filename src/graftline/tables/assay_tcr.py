@@ -7,7 +7,6 @@ import polars as pl
 
 from graftline.assays.tcr.study import TcrStudy
 from graftline.tables.format import (
-    MISSING,
     count,
     estimate_interval,
     number,
@@ -20,6 +19,8 @@ from graftline.tables.value import ReportTable, TableColumn, TableRow
 LISTING_LIMIT = 60
 _CLONES_SHOWN = 10
 _WHOLE_MONTH = 0.26
+_WIDE = 1e8
+_UNDEFINED = "not defined"
 _TABLE_NAME, _TERMINAL_NAME, _TERMINAL_NAME_DATED = 24, 22, 14
 KEYS: Mapping[str, str] = {
     "nt": "the same CDR3 nucleotides",
@@ -74,11 +75,15 @@ def _sample_names(study: TcrStudy) -> dict[str, str]:
 
 
 def _percent(share: float | None, digits: int = 1) -> str:
-    return MISSING if share is None else number(100 * share, digits=digits)
+    return _undefined(None if share is None else 100 * share, digits)
 
 
 def _undefined(value: float | None, digits: int = 3) -> str:
-    return "not defined" if value is None else number(value, digits=digits)
+    return _UNDEFINED if value is None else number(value, digits=digits)
+
+
+def _significant(value: float | None) -> str:
+    return _UNDEFINED if value is None else significant(value, digits=4)
 
 
 def _columns(
@@ -106,9 +111,7 @@ def samples_table(study: TcrStudy) -> ReportTable:
             *when,
             number(row["reads"], digits=0),
             number(row["clones"], digits=0),
-            MISSING
-            if row["productive_row_percent"] is None
-            else number(row["productive_row_percent"]),
+            _undefined(row["productive_row_percent"], digits=1),
             _undefined(row["clonality"]),
             _undefined(row["simpson_clonality"]),
             _undefined(row["gini"]),
@@ -152,11 +155,11 @@ def diversity_table(study: TcrStudy) -> ReportTable:
         chao = (row["chao1"], row["chao1_low"], row["chao1_high"])
         cells = (
             names[row["sample"]],
-            number(row["hill_0"], digits=0),
-            *(significant(row[f"hill_{q}"], digits=4) for q in (1, 2)),
-            estimate_interval(*chao, digits=0),
-            significant(row["ace"], digits=4) if row["ace"] is not None else "not defined",
-            number(row["d50_clones"], digits=0),
+            _undefined(row["hill_0"], digits=0),
+            *(_significant(row[f"hill_{q}"]) for q in (1, 2)),
+            estimate_interval(*chao, digits=0) if row["chao1"] is not None else _UNDEFINED,
+            _significant(row["ace"]),
+            _undefined(row["d50_clones"], digits=0),
             _undefined(row["d50_percent"], digits=2),
             _undefined(row["d50_complement"]),
         )
@@ -429,6 +432,10 @@ def overlap_listing(study: TcrStudy) -> ReportTable | None:
     )
 
 
+def _narrow(count: float) -> str:
+    return number(count, digits=0) if count < _WIDE else significant(count)
+
+
 def terminal_table(study: TcrStudy) -> ReportTable:
     """The table of samples at the width of a terminal."""
     dated = study.samples["month"].is_not_null().any()
@@ -440,12 +447,12 @@ def terminal_table(study: TcrStudy) -> ReportTable:
         cells = (
             names[row["sample"]],
             *((when,) if dated else ()),
-            number(row["reads"], digits=0),
-            number(row["clones"], digits=0),
+            _narrow(row["reads"]),
+            _narrow(row["clones"]),
             "" if row["productive_row_percent"] is None else number(row["productive_row_percent"]),
             "n/d" if row["clonality"] is None else number(row["clonality"], digits=3),
             "n/d" if row["inverse_simpson"] is None else significant(row["inverse_simpson"]),
-            "n/d" if row["chao1"] is None else number(row["chao1"], digits=0),
+            "n/d" if row["chao1"] is None else _narrow(row["chao1"]),
             "n/d" if row["top_50_share"] is None else _percent(row["top_50_share"], digits=0),
             "n/d" if row["coverage_chao_jost"] is None else _percent(row["coverage_chao_jost"], 0),
         )

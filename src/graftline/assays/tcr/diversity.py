@@ -197,8 +197,10 @@ def chao1_classic(spectrum: Spectrum) -> float:
 def ace(spectrum: Spectrum, *, rare: int = 10) -> float:
     """Abundance-based coverage estimate of the number of clones (Chao and Lee 1992; O'Hara).
 
-    NaN if all rare clones are singletons.
+    NaN if all rare clones are singletons, or there is no clone.
     """
+    if spectrum.reads == 0:
+        return math.nan
     few = spectrum.size <= rare
     size, many = spectrum.size[few], spectrum.clones[few]
     abundant = float(spectrum.clones[~few].sum())
