@@ -1,5 +1,6 @@
 """``graftline flow`` as a person meets it: sheets, files, and everything that can be wrong."""
 
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,24 @@ def test_the_starter_is_a_gating_file_that_works(sheet: Path, tmp_path: Path) ->
     assert result.exit_code == 0, result.output
     assert (tmp_path / "out" / "figures" / "flow-gates-1.png").is_file()
     assert 'cd7_positive_t = "CD7+ T"' in printed.output
+
+
+@pytest.mark.parametrize(
+    ("names", "dye"),
+    [
+        (("FS INT LIN", "SS INT LIN", "FL1 INT LOG", "TIME"), "FL1 INT LOG"),  # Beckman Navios
+        (("HDR-CE", "HDR-T", "FSC-A", "SSC-A", "V2-A"), "V2-A"),  # Miltenyi MACSQuant
+        (("FSC-A", "BSC-A", "FL2-A", "Time"), "FL2-A"),  # Sony SH800
+    ],
+)
+def test_starters_tell_scatter_and_headers_from_dyes(
+    names: tuple[str, ...], dye: str, tmp_path: Path
+) -> None:
+    columns = [np.arange(1.0, 201.0) ** 2] * len(names)
+    path = write_fcs(tmp_path / "a.fcs", columns, names=names)
+    gates = tomllib.loads(run(path, "--starter").output)["gates"]
+    assert [gate["name"] for gate in gates] == ["cells", dye]
+    assert gates[0]["bounds"][0]["channel"].startswith("FS")
 
 
 def test_files_of_real_cytometers_have_starters(tmp_path: Path) -> None:

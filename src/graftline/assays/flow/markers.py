@@ -8,7 +8,9 @@ from graftline.assays.flow.gating_file import Dimension, gate_axes
 
 _CD7 = re.compile(r"(?<![A-Za-z0-9])CD ?7(?![0-9])", re.IGNORECASE)
 _CAR = re.compile(r"(?<![A-Za-z0-9])CAR(?![A-Za-z])|EGFRt|FMC63|G4S|Protein.?L", re.IGNORECASE)
-_NO_MARKER = re.compile(r"FSC|SSC|TIME|WIDTH|EVENT", re.IGNORECASE)
+# Scatter as BD, Beckman and Sony call it; headers of MACSQuant; what else counts no dye.
+SCATTER = re.compile(r"FSC|SSC|BSC|(?:FS|SS)(?![A-Z0-9])", re.IGNORECASE)
+NO_DYE = re.compile(rf"{SCATTER.pattern}|HDR|TIME|WIDTH|EVENT", re.IGNORECASE)
 
 
 def channel_label(sample: FlowSample, channel: str) -> str:
@@ -22,7 +24,7 @@ def gate_markers(gated: GatedSample, name: str) -> tuple[str, ...]:
     sample = gated.sample
     places = {channel_index(sample, axis.channel) for axis in gate_axes(gated.gating, name)}
     labels = (channel_label(sample, sample.channels[place]) for place in sorted(places))
-    return tuple(label for label in labels if not _NO_MARKER.match(label))
+    return tuple(label for label in labels if not NO_DYE.match(label))
 
 
 def is_cd7(sample: FlowSample, channel: str) -> bool:

@@ -9,6 +9,7 @@ import polars as pl
 
 from graftline.assays.flow.fcs import FlowSample, channel_values
 from graftline.assays.flow.fcs_data import Parameter
+from graftline.assays.flow.markers import NO_DYE, SCATTER
 from graftline.assays.flow.scales import Floats, Scale, apply_scale
 from graftline.assays.flow.spillover import compensate
 
@@ -18,8 +19,6 @@ SHOWN_KEYWORDS = (
     *("$DATATYPE", "$BYTEORD", "$MODE", "$TIMESTEP", "$NEXTDATA"),
 )
 _HIGHEST_RANGE = 1e12
-_SCATTER = re.compile(r"FSC|SSC", re.IGNORECASE)
-_NO_DYE = re.compile(r"FSC|SSC|TIME|WIDTH|EVENT", re.IGNORECASE)
 _MARKERS = {
     "cd45": r"CD45(?!R|\d)",
     "cd3": r"CD3(?!\d)",
@@ -86,7 +85,7 @@ def starter_gating(sample: FlowSample) -> str:
     Scatter and singlets from quantiles, markers that the study asks for (CD45, CD3, CAR, CD7, CD34)
     split where the variance between both sides is largest (Otsu 1979).
     """
-    top = max((_top(p) for p in sample.parameters if not _NO_DYE.match(p.name)), default=262144.0)
+    top = max((_top(p) for p in sample.parameters if not NO_DYE.match(p.name)), default=262144.0)
     scale = Scale("logicle", t=top)
     parts = [_head(sample, top), *_scatter_gates(sample)]
     within = "cells" if len(parts) > 1 else None
@@ -96,7 +95,7 @@ def starter_gating(sample: FlowSample) -> str:
     roles: dict[str, str] = {}
     parts += _marker_gates(sample, found, scale, within, roles)
     if not found:
-        dyes = [c for c in sample.channels if not _NO_DYE.match(c)]
+        dyes = [c for c in sample.channels if not NO_DYE.match(c)]
         parts += [_box(c, within, c, _split(sample, c, scale)) for c in dyes[:1]]
     if roles:
         parts.append("[roles]\n" + "".join(f"{r} = {_quoted(g)}\n" for r, g in roles.items()))
@@ -134,8 +133,8 @@ def _top(parameter: Parameter) -> float:
 
 
 def _scatter_gates(sample: FlowSample) -> list[str]:
-    names = [c for c in sample.channels if _SCATTER.match(c)]
-    forward = next((c for c in names if c.upper().startswith("FSC")), None)
+    names = [c for c in sample.channels if SCATTER.match(c)]
+    forward = next((c for c in names if c.upper().startswith("FS")), None)
     if forward is None or sample.events == 0:
         return []
     values = channel_values(sample, forward)
