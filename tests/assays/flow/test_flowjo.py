@@ -190,6 +190,15 @@ def test_two_samples_of_one_name_are_not_confused(tmp_path: Path) -> None:
     assert "not of a.fcs, a.fcs (2)" in told
 
 
+def test_a_file_of_other_events_than_flowjo_had_is_told(tmp_path: Path) -> None:
+    text = sample("a.fcs", populations(), channels=("X", "Y"), events=1000)
+    workspace = write_workspace(tmp_path / "w.wsp", [text])
+    fcs = write_fcs(tmp_path / "a.fcs", [X, Y], names=["X", "Y"])
+    (found,) = absent_samples(workspace, [fcs])
+    assert (found.file, found.found) == ("a.fcs", "10 events")
+    assert "the 1,000 events that FlowJo had" in found.expected
+
+
 def test_many_samples_without_files_are_one_finding(tmp_path: Path) -> None:
     samples = [sample(f"{n}.fcs", populations(), channels=("X", "Y")) for n in range(40)]
     found = absent_samples(write_workspace(tmp_path / "w.wsp", samples), [])

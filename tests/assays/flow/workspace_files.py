@@ -51,8 +51,9 @@ def sample(
     original: str | None = None,
     scales: Mapping[str, str] | None = None,
     extra: str = "",
+    events: int = 10,
 ) -> str:
-    """A sample: ``uri`` where FlowJo found its file, ``original`` its $FIL."""
+    """A sample: ``uri`` where FlowJo found its file, ``original`` its $FIL, ``events`` of it."""
     scaled = "".join(
         f'{scale}<data-type:parameter data-type:name="{channel}"/></{scale.split()[0][1:]}>'
         for channel, scale in (dict.fromkeys(channels, LINEAR) | dict(scales or {})).items()
@@ -61,7 +62,7 @@ def sample(
         f'<Sample><DataSet uri="{uri or f"file:/C:/data/{name}"}" sampleID="@ID@"/>{extra}'
         f"<Transformations>{scaled}</Transformations>"
         f'<Keywords><Keyword name="$FIL" value="{original or name}"/></Keywords>'
-        f'<SampleNode name="{name}" owningGroup="" count="9" sampleID="@ID@">'
+        f'<SampleNode name="{name}" owningGroup="" count="{events}" sampleID="@ID@">'
         f"<Subpopulations>{populations}</Subpopulations></SampleNode></Sample>"
     )
 

@@ -32,7 +32,8 @@ class WorkspaceSample:
     """A sample of a workspace: its name, its file's name and $FIL, and the counts stored with it.
 
     FlowJo calls a sample by $FIL, by its file or as its user says: ``called``. ``name`` is unique:
-    the second sample of a name is ``name (2)`` here, and ``twin`` is true of both.
+    the second sample of a name is ``name (2)`` here, and ``twin`` is true of both. ``events`` are
+    those of the file that FlowJo had, None where it does not say.
     """
 
     name: str
@@ -40,6 +41,7 @@ class WorkspaceSample:
     twin: bool
     file_name: str
     original: str
+    events: int | None
     counts: tuple[tuple[str, int | None], ...]
 
 
@@ -95,6 +97,7 @@ def read_workspace(path: str | Path) -> list[WorkspaceSample]:
                 names[name] > 1,
                 _file_of(holder),
                 _keyword(holder, "$FIL"),
+                _count_of(node),
                 tuple(_populations(node, "")),
             )
         )
@@ -121,10 +124,14 @@ def _populations(node: "Node[str]", above: str) -> list[tuple[str, int | None]]:
             if population.tag not in _POPULATIONS:
                 continue
             name = above + population.get("name", "")
-            count = population.get("count", "")
-            found.append((name, int(count) if count.isascii() and count.isdigit() else None))
+            found.append((name, _count_of(population)))
             found.extend(_populations(population, name + "/"))
     return found
+
+
+def _count_of(node: "Node[str]") -> int | None:
+    count = node.get("count", "")
+    return int(count) if count.isascii() and count.isdigit() else None
 
 
 def recompute_flowjo_counts(path: str | Path, fcs: Sequence[str | Path]) -> pl.DataFrame:
@@ -186,7 +193,9 @@ def recompute_flowjo_counts(path: str | Path, fcs: Sequence[str | Path]) -> pl.D
 
 
 def absent_samples(path: str | Path, fcs: Sequence[str | Path]) -> list[Problem]:
-    """Findings: samples of a workspace without their FCS file, files without sample, twins.
+    """What the files of a workspace lack: samples without file, files without sample, other events.
+
+    Samples of one name are told too: nobody can say which file is whose.
 
     Raises
     ------
@@ -215,7 +224,21 @@ def absent_samples(path: str | Path, fcs: Sequence[str | Path]) -> list[Problem]
         )
         for twin in twins
     ]
-    return [*absent, *same, *problems]
+    others = [p for s in known if s.name in matched for p in _other_events(s, matched[s.name])]
+    return [*absent, *same, *problems, *others]
+
+
+def _other_events(sample: WorkspaceSample, file: Path) -> list[Problem]:
+    """A finding where a file is not the one that FlowJo had: another plate, or cut short."""
+    try:
+        events = read_fcs(file).events
+    except InputError:
+        return []  # told where the file is read to be gated
+    if sample.events in (None, events):
+        return []
+    expected = f"the {sample.events:,} events that FlowJo had of {sample.name}"
+    remedy = "give the file that the workspace was made with; counts of another one cannot agree"
+    return [Problem(file.name, expected, remedy, Severity.WARNING, found=f"{events:,} events")]
 
 
 def _files_of(
