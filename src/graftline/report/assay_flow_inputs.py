@@ -6,15 +6,11 @@ from pathlib import Path
 import polars as pl
 
 from graftline.assays.flow.fcs import read_fcs
-from graftline.assays.flow.flowjo import (
-    absent_samples,
-    count_gating_ml,
-    read_flowjo_counts,
-    recompute_flowjo_counts,
-)
+from graftline.assays.flow.flowjo import count_gating_ml, recompute_flowjo_counts
 from graftline.assays.flow.sample import FlowRow
 from graftline.assays.flow.starter import channel_table, keyword_table, starter_gating
 from graftline.assays.flow.study import study_samples
+from graftline.assays.flow.workspace import absent_samples, read_flowjo_counts
 from graftline.problems import InputError, Problem, Severity, stops_results
 from graftline.report.assay_flow import flow_study_page
 from graftline.report.assay_page import AssayPage, with_settings

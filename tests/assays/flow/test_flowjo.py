@@ -8,12 +8,8 @@ import polars as pl
 import pytest
 
 from graftline.assays.flow.fcs import read_fcs
-from graftline.assays.flow.flowjo import (
-    absent_samples,
-    count_gating_ml,
-    read_flowjo_counts,
-    recompute_flowjo_counts,
-)
+from graftline.assays.flow.flowjo import count_gating_ml, recompute_flowjo_counts
+from graftline.assays.flow.workspace import absent_samples, read_flowjo_counts
 from graftline.problems import ExtraMissingError, InputError
 from graftline.tables.assay_flow import gating_ml_table
 from tests.assays.flow.fcs_writer import write_fcs
