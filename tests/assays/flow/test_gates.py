@@ -121,6 +121,19 @@ def test_matrix_from_csv_and_one_channel_at_a_time_equals_all_at_once() -> None:
         assert one == pytest.approx(whole[:, i], rel=1e-9, abs=1e-6)
 
 
+def test_values_exported_compensated_are_not_compensated_again(tmp_path: Path) -> None:
+    # FlowJo exports compensated channels as Comp-X, with the matrix that it applied to X.
+    spill = {"SPILL": "2,X,Y,1,0.1,0.1,1"}
+    path = write_fcs(
+        tmp_path / "c.fcs", [np.ones(2)] * 2, names=["Comp-X", "Comp-Y"], keywords=spill
+    )
+    sample = read_fcs(path)
+    assert sample.spillover is None
+    (told,) = sample.problems
+    assert "Comp-X, Comp-Y are compensated" in told.expected
+    assert told.remedy.startswith("nothing to do")
+
+
 @pytest.mark.parametrize(
     "text",
     [

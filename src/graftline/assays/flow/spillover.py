@@ -12,6 +12,8 @@ from graftline.problems import InputError, Problem, Severity
 
 Floats = NDArray[np.float64]
 _PERCENT = 10
+# What FlowJo and others put before the names of channels that they export compensated.
+_APPLIED = "Comp-"
 _KEYWORDS = ("$SPILLOVER", "SPILLOVER", "SPILL", "$SPILL", "$COMP", "COMP")
 
 
@@ -41,15 +43,14 @@ def read_spillover(
         found = _parse(text, channels, markers)
         if isinstance(found, Spillover):
             return found, problems
+        applied = [name for name in channels if name.startswith(_APPLIED)]
+        expected = f"a usable matrix: {found}"
+        remedy = "give the matrix as a CSV file in the gating file"
+        if applied:
+            expected = f"a matrix still to apply; {', '.join(applied)} are compensated"
+            remedy = "nothing to do: values are gated as they are"
         problems.append(
-            Problem(
-                path.name,
-                f"a usable matrix: {found}",
-                "give the matrix as a CSV file in the gating file",
-                severity=Severity.WARNING,
-                column=keyword,
-                found=text[:60],
-            )
+            Problem(path.name, expected, remedy, Severity.WARNING, column=keyword, found=text[:60])
         )
     return None, problems
 
