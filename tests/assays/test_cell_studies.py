@@ -61,6 +61,16 @@ def test_a_csv_of_logarithms_is_read_when_it_says_so(tmp_path: Path, scale, stor
     assert read_intensities(path, scale="linear")[0].max() < 16
 
 
+@pytest.mark.parametrize("scale", ["log10", "log2", "ln"])
+def test_intensities_said_to_be_logarithms_are_told(tmp_path: Path, scale: str) -> None:
+    # no detector counts beyond 2^24
+    path = tmp_path / "w.csv"
+    path.write_text("CFSE\n" + "9000\n120\n" * 200, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        read_intensities(path, scale=scale)
+    assert "write linear" in caught.value.problems[0].remedy
+
+
 def test_intensities_of_fcs_by_channel_and_gate(tmp_path: Path) -> None:
     columns = [np.array([1.0, 2.0, 3.0, 4.0]), np.array([10.0, 20.0, 30.0, 40.0])]
     path = write_fcs(tmp_path / "a.fcs", columns, names=["FSC-A", "CFSE-A"])

@@ -1,10 +1,13 @@
 """Responses to stimulation by hand: net of unstimulated, patients against donors."""
 
+import math
+
 import polars as pl
 import pytest
 from scipy.stats import ttest_ind
 
 from graftline.assays.function import (
+    compare_people,
     compare_roles,
     net_responses,
     read_stimulation,
@@ -94,3 +97,23 @@ def test_all_faults_at_once() -> None:
         assert word in text, word
     with pytest.raises(InputError, match="a column parent"):
         read_stimulation(wells(*rows).drop("parent"))
+
+
+@pytest.mark.parametrize(
+    ("patients", "donors", "p"),
+    [
+        # R: t.test(c(10, 12, 15), c(20, 26))$p.value; R refuses constant data, so the second is by
+        # hand: t = -3 with one degree of freedom, of which the tail is an arctangent
+        ((10.0, 12.0, 15.0), (20.0, 26.0), 0.124031747445),
+        ((10.0, 10.0), (19.0, 28.0), 2 * (0.5 - math.atan(3.0) / math.pi)),
+        ((10.0, 10.0), (20.0, 20.0), None),
+        ((0.1 + 0.2, 0.3), (20.0, 20.0 + 4e-15), None),
+        ((10.0,), (20.0, 26.0), None),
+    ],
+)
+def test_patients_beside_donors(patients, donors, p) -> None:
+    people = [("patient", v) for v in patients] + [("donor", v) for v in donors]
+    rows = [("cmv", role, f"{role} {n}", value) for n, (role, value) in enumerate(people)]
+    table = pl.DataFrame(rows, schema=["stimulus", "role", "person", "net"], orient="row")
+    found = compare_people(table, value="net", role="role", person="person")["p"][0]
+    assert found == (None if p is None else pytest.approx(p, rel=1e-4))

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-from scipy.stats import fisher_exact, ttest_ind
+from scipy.stats import fisher_exact, ttest_ind_from_stats
 
 from graftline.problems import InputError, Problem
 
+_ROUNDING = 1e-9
 STIMULI = ("none", "pma_ionomycin", "cd3_cd28", "cmv", "ebv")
 _COLUMNS = ("subject", "role", "day", "stimulus", "replicate", "responding", "parent")
 
@@ -182,7 +183,7 @@ def compare_people(
     Returns
     -------
     DataFrame [stimulus, patients, donors, patient_mean, donor_mean, difference, p]
-        ``p`` null with fewer than two people on a side.
+        ``p`` null with fewer than two people on a side, or where nobody differs from another.
     """
     people = (
         table.group_by("stimulus", role, person)
@@ -197,8 +198,7 @@ def compare_people(
             for side in ("patient", "donor")
         )
         means = [float(np.mean(x)) if x.size else None for x in (patient, donor)]
-        enough = patient.size > 1 and donor.size > 1 and (np.ptp(patient) or np.ptp(donor))
-        p = float(ttest_ind(patient, donor, equal_var=False).pvalue) if enough else None
+        p = _welch(patient, donor) if min(patient.size, donor.size) > 1 else None
         gap = None if None in means else float(np.mean(patient) - np.mean(donor))
         rows.append((stimulus, patient.size, donor.size, *means, gap, p))
     schema = {
@@ -211,3 +211,14 @@ def compare_people(
         "p": pl.Float64,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _welch(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Two-sided p of Welch's test; null where neither side varies by more than rounding."""
+    spreads = [float(np.std(x, ddof=1)) for x in (one, other)]
+    if max(spreads) <= _ROUNDING * max(1.0, float(np.abs(np.concatenate((one, other))).max())):
+        return None
+    first, second = (
+        (float(np.mean(x)), s, x.size) for x, s in zip((one, other), spreads, strict=True)
+    )
+    return float(ttest_ind_from_stats(*first, *second, equal_var=False).pvalue)

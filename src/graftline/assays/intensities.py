@@ -17,6 +17,7 @@ _CFSE = ("CFSE", "CELLTRACE", "CTV", "CTFR")
 _BASES = {"log2": 2.0, "ln": float(np.e), "log10": 10.0}
 _MISSING = {"", "na", "nan", "null", "n/a"}
 _LARGEST_LOGARITHM = 20.0
+_LARGEST_INTENSITY = 1e9  # detectors end at 2^24, about 1.7e7
 
 
 def read_intensities(
@@ -117,10 +118,16 @@ def _from_table(path: Path, channel: str | None, scale: str | None, *, gated: bo
         remedy = f"name one of: {', '.join(columns)}"[:300]
         raise InputError([Problem(path.name, "a column of the file", remedy, found=name)])
     values = _numbers(path, name, columns[name])
+    known = values[np.isfinite(values)]
     if scale in _BASES:
         with np.errstate(over="ignore"):
-            return np.asarray(_BASES[scale] ** values)
-    known = values[np.isfinite(values)]
+            made = np.asarray(_BASES[scale] ** values)
+        if known.size and np.nanmedian(made) > _LARGEST_INTENSITY:
+            expected = f"logarithms ({scale}), as the column scale says"
+            remedy = "these look like intensities: write linear in the column scale of the sheet"
+            found = f"{known.min():.3g} to {known.max():.3g}"
+            raise InputError([Problem(path.name, expected, remedy, column=name, found=found)])
+        return made
     if scale is None and known.size and 0 < np.median(known) <= known.max() < _LARGEST_LOGARITHM:
         expected = "intensities on the linear scale; these look like logarithms"
         remedy = "write log10, log2 or ln (or linear, if they are) in the column scale of the sheet"
