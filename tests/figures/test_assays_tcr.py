@@ -35,6 +35,17 @@ def test_the_donor_has_a_place_only_where_there_is_one(donor: bool) -> None:
     assert ("donor" in [tick.get_text() for tick in axes.get_xticklabels()]) is donor
 
 
+def test_a_sample_from_before_month_0_does_not_lie_on_the_donors() -> None:
+    table = courses(1, donor=True).vstack(
+        pl.DataFrame({"patient": "P00", "month": -1.5, "clonality": 0.2})
+    )
+    (axes,) = draw_repertoire_courses(table, measures=("clonality",)).axes
+    places = dict(
+        zip((t.get_text() for t in axes.get_xticklabels()), axes.get_xticks(), strict=True)
+    )
+    assert places["donor"] < -1.5 < places["0"]
+
+
 def test_rarefaction_names_samples_and_a_donor_only_if_there_is_one() -> None:
     spectra = {"All": {"long name": spectrum_of([3, 1]), "b": spectrum_of([2, 2])}}
     none = dict.fromkeys(("long name", "b"))

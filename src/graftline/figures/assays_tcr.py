@@ -75,8 +75,9 @@ def draw_repertoire_courses(
         What the months count from.
     """
     patients = table["patient"].unique().sort().to_list()
-    last = float(table["month"].drop_nulls().max() or 1)  # type: ignore[arg-type]  # a float column
-    donor_place = -0.12 * last
+    months = [0.0, *table["month"].drop_nulls().to_list()]
+    first, last = min(months), max(months) or 1.0
+    donor_place = first - 0.12 * (last - first)
     donors = table["month"].is_null().any()
     with themed():
         figure = new_figure(DOUBLE_COLUMN, 2.8)
@@ -94,8 +95,10 @@ def draw_repertoire_courses(
                 axes.set_ylim(bottom=0)
             axes.set_xlabel(time)
             ticks = [t for t in _MONTHS if t <= last + 0.5 and (t > 1 or last < _LONG)]
-            first = ([donor_place], ["donor"]) if donors else ([], [])
-            axes.set_xticks([*first[0], *ticks], [*first[1], *map(str, ticks)])
+            if first < 0:
+                ticks = [0, *(t for t in ticks if t > 1)]
+            donor = {donor_place: "donor"} if donors else {}
+            axes.set_xticks([*donor, *ticks], [*donor.values(), *map(str, ticks)])
         handles, labels = panels[0].get_legend_handles_labels()
         if len(labels) <= _MOST_NAMED:
             across = max(1, _LEGEND_SIGNS // (max(map(len, labels)) + 8))

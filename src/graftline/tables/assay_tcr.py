@@ -383,9 +383,10 @@ def trends_table(study: TcrStudy) -> ReportTable:
         TableColumn("Method", "left"),
     )
     notes = (
-        "Spearman's coefficient within each patient, samples of the patient only (not the "
-        "donor's). Over all: the within-patient rank products summed (Mantel's correlation "
-        "statistic, stratified by patient), every order of a patient's samples equally likely.",
+        "Spearman's coefficient within each patient, samples of the patient from month 0 on only "
+        "(not the donor's, none from before). Over all: the within-patient rank products summed "
+        "(Mantel's correlation statistic, stratified by patient), every order of a patient's "
+        "samples equally likely.",
     )
     return ReportTable("tcr-trends", "Trends over time", columns, tuple(rows), study.trends, notes)
 

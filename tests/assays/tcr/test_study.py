@@ -88,6 +88,23 @@ def test_without_month_12_the_last_sample_is_ranked_and_said(tmp_path: Path) -> 
     assert (row["ranked_at"], row["rule"]) == ("P1 d200", "last sample (none near month 12)")
 
 
+def test_samples_from_before_hspc_are_no_part_of_the_course_after_it(tmp_path: Path) -> None:
+    sheet = write_study(tmp_path)
+    # Against the rise: the patient's own repertoire before the transplant, nearly one clone.
+    write_airr(tmp_path / "P1_before.tsv", {"CASZ": 99, "CASA": 1})
+    before = "P1_before.tsv,P1,10,patient,20\n"
+    plain = tcr_study(sheet, options=QUICK)
+    sheet.write_text(sheet.read_text() + before)
+    found = tcr_study(sheet, options=QUICK)
+    assert found.trends.equals(plain.trends)
+    assert found.summary.filter(pl.col("sample") == "P1 d10")["month"][0] < 0
+    donor = "P1_donor.tsv,P1,,donor,20\n"
+    alone = tmp_path / "alone.csv"
+    alone.write_text(f"{SHEET}\n{donor}{before}")
+    only = tcr_study(alone, options=QUICK).ranked.row(0, named=True)
+    assert (only["ranked_at"], only["reason"]) == (None, "only samples from before month 0")
+
+
 def test_days_of_hspc_may_come_from_the_trial(tmp_path: Path) -> None:
     write_study(tmp_path)
     rows = [("P1_donor.tsv", "P1", "", "donor"), ("P1_30.tsv", "P1", 50, "patient")]

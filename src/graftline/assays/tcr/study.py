@@ -190,7 +190,10 @@ def study_samples(
     progress("Overlap, clones traced back, expansion")
     ranked = _ranked(summary, options)
     tracked, bands, expansion = _traced(clones, summary, ranked, options)
-    courses = summary.filter(pl.col("sample_type") == "patient").join(
+    # What was there before month 0 is no part of the course after it.
+    after = pl.when(pl.col("month") >= 0).then("month")
+    patients = summary.filter(pl.col("sample_type") == "patient").with_columns(month=after)
+    courses = patients.join(
         at_depth.filter(pl.col("measure") == "clonality").select(
             "sample", clonality_at_depth="estimate"
         ),
@@ -262,7 +265,10 @@ def _ranking_sample(
         return near["sample"][0], near["month"][0], rule, None
     if options.rank_at is not None:
         return None, None, None, f"no sample within {options.rank_within:g} days of {said}"
-    return later["sample"][-1], later["month"][-1], "last sample (none near month 12)", None
+    after = later.filter(pl.col("day") >= 0)
+    if after.is_empty():
+        return None, None, None, "only samples from before month 0"
+    return after["sample"][-1], after["month"][-1], "last sample (none near month 12)", None
 
 
 def _traced(
