@@ -177,6 +177,21 @@ def test_choices_of_kinetics_change_what_they_say(tmp_path: Path) -> None:
     assert "1.27e6" in short.output
 
 
+def test_pknca_s_rules_are_asked_for_by_options(tmp_path: Path) -> None:
+    header = "patient,day,analyte,value,unit\n"
+    late = [(7, 80), (10, 20), (14, 30), (21, 9), (28, 10)]
+    rows = "".join(f"P1,{day},car_t_qpcr,{value},copies/\u00b5g DNA\n" for day, value in late)
+    labs = tmp_path / "labs.csv"
+    labs.write_text(header + rows, encoding="utf-8")
+    own = run("kinetics", labs, "--out", tmp_path / "own")
+    assert "poor fit" in own.output
+    theirs = ("--samples", "0", "--half-life-r2", "-1", "--start", "sample")
+    pknca = run("kinetics", labs, *theirs, "--out", tmp_path / "pknca")
+    # no area before the first sample, and a half-life of 12.3 days whatever its fit
+    assert "no start" in pknca.output
+    assert "12.3" in pknca.output
+
+
 def test_a_trial_with_sheets_has_their_sections(tmp_path: Path) -> None:
     from graftline.report.assays import assay_sections, inspect_assays
 

@@ -88,7 +88,7 @@ def kinetics(
 
     TRIAL is a trial folder (its definitions hold, HSPC is marked in the curve); LABS a CSV, Parquet
     or Excel table with its columns patient, day, analyte, value, unit, quantification, lloq. Rules
-    are those of PKNCA but for four that docs/assays/kinetics.md names.
+    are those of PKNCA; docs/assays/kinetics.md says where they are not.
     """
     formats = chosen_formats(figures, PAGE_FIGURES, "--figures")
 
