@@ -101,3 +101,22 @@ class TestErrors:
     def test_groups_never_at_risk_together(self):
         with pytest.raises(StatsInputError, match="no two groups are at risk together"):
             gray_test([1, 1, 5, 6], [0, 0, 1, 2], ["a", "a", "b", "b"])
+
+
+# R: cuminc(1:6, rep(1, 6), group)$Tests. Where everybody has the event the common incidence
+# reaches 1 before the last of them; for "abbbaa", the mirror image of "baaabb", R stops at 0 / 0.
+@pytest.mark.parametrize(
+    ("group", "statistic"),
+    [
+        ("aababb", 2.489073),
+        ("abaabb", 1.647084),
+        ("aaabbb", 4.820938),
+        ("baabba", 0.1543092),
+        ("baaabb", 1.168015),
+    ],
+)
+def test_everybody_has_the_event(group, statistic):
+    found = gray_test(range(1, 7), [1] * 6, list(group)).statistic
+    assert found == pytest.approx(statistic, abs=5e-7)
+    mirrored = gray_test(range(1, 7), [1] * 6, ["ab"[label == "a"] for label in group])
+    assert mirrored.statistic == pytest.approx(statistic, abs=5e-7)

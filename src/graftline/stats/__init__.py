@@ -65,6 +65,10 @@ from graftline.stats.gray import (
     GrayTest,
     gray_test,
 )
+from graftline.stats.gray_permutation import (
+    GrayPermutationTest,
+    permuted_gray_test,
+)
 from graftline.stats.immortal_time import (
     ImmortalTimeError,
     SurvivalComparison,
@@ -190,6 +194,7 @@ __all__ = [
     "FineGrayRows",
     "FirthCoxFit",
     "FitError",
+    "GrayPermutationTest",
     "GrayTest",
     "GroupPermutationTest",
     "ImmortalTimeError",
@@ -266,6 +271,7 @@ __all__ = [
     "mid_p",
     "nelson_aalen",
     "paired_difference",
+    "permuted_gray_test",
     "pocock_stopping_rule",
     "predict_states",
     "predict_survival",

@@ -105,7 +105,8 @@ def gray_test(
     """
     data = competing_data(time, status, group=group, strata=strata)
     score, variance = gray_score(data, cause, rho)
-    statistic, df = _quadratic(score, variance)
+    found, directions = quadratic(score, variance)
+    statistic, df = float(found), int(directions)
     if df == 0:
         raise StatsInputError(
             f"group: no two groups are at risk together at any event of cause {cause}\n  expected "
@@ -141,14 +142,14 @@ def gray_score(data: CompetingData, cause: int, rho: float) -> tuple[FloatArray,
     for layer in table:
         at_risk = np.cumsum(layer.sum(axis=2)[::-1], axis=0)[::-1]
         busy = layer[:, :, 1:].sum(axis=(1, 2)) > 0.0
-        part = _gray_pass(at_risk[busy], layer[busy, :, 1], layer[busy, :, 2], rho)
+        part = gray_pass(at_risk[busy], layer[busy, :, 1], layer[busy, :, 2], rho)
         score += part[0]
         variance += part[1]
     return score, variance
 
 
 @njit(cache=True)
-def _gray_pass(
+def gray_pass(
     at_risk: FloatArray, own: FloatArray, other: FloatArray, rho: float
 ) -> tuple[FloatArray, FloatArray]:
     """Score and variance in one stratum from counts (T x k) at its event times.
@@ -179,9 +180,7 @@ def _gray_pass(
                     mine = at_risk[t, g] * (1.0 - incidence[g]) / free[g]
                     score[g] += weight * (own[t, g] - events * mine / at_risk_sub)
             _weights_at(a, at_risk[t], free, effective, weight)
-            for i in range(k):
-                for g in range(k):
-                    later[i, g] += a[i, g] * events / (effective * (1.0 - f0))
+            later += a * _hazard_of_subdistribution(events, effective, f0)
             f0 += events / effective
         for g in range(k):
             if at_risk[t, g] > 0.0:
@@ -197,9 +196,7 @@ def _gray_pass(
         f0 = f0_before[t] + events / effective
         if events > 0.0:
             _weights_at(a, at_risk[t], before, effective, (1.0 - f0_before[t]) ** rho)
-            for i in range(k):
-                for g in range(k):
-                    later[i, g] -= a[i, g] * events / (effective * (1.0 - f0_before[t]))
+            later -= a * _hazard_of_subdistribution(events, effective, f0_before[t])
         for g in range(k):
             r = at_risk[t, g]
             if r <= 0.0:
@@ -231,6 +228,14 @@ def _gray_pass(
 
 
 @njit(cache=True)
+def _hazard_of_subdistribution(events: float, effective: float, f0: float) -> float:
+    free = 1.0 - f0
+    # The common incidence can reach 1 once a group is spent. With two groups the weights are 0
+    # from then on; cmprsk divides 0 by 0 there, and stops or not as rounding falls.
+    return events / (effective * free) if abs(free) > 1e-12 else 0.0
+
+
+@njit(cache=True)
 def _weights_at(
     a: FloatArray, at_risk: FloatArray, free: FloatArray, effective: float, weight: float
 ) -> None:
@@ -243,9 +248,13 @@ def _weights_at(
                 a[i, g] = weight * ((1.0 if i == g else 0.0) - share) * at_risk[g] / free[g]
 
 
-def _quadratic(score: FloatArray, variance: FloatArray) -> tuple[float, int]:
-    """Score' V^- score over the directions in which the score can vary."""
+def quadratic(score: FloatArray, variance: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Score' V^- score over the directions in which the score can vary, and how many they are.
+
+    Of one score (k) with its variance (k x k), or of many at once, the first axes alike.
+    """
     values, vectors = np.linalg.eigh(variance)
-    real = values > 1e-10 * max(float(values[-1]), 1e-300)
-    along = vectors[:, real].T @ score
-    return float(np.sum(along**2 / values[real])), int(np.count_nonzero(real))
+    real = values > 1e-10 * np.maximum(values[..., -1:], 1e-300)
+    along = np.einsum("...ij,...i->...j", vectors, score)
+    parts = np.where(real, along**2 / np.where(real, values, 1.0), 0.0)
+    return parts.sum(axis=-1), np.count_nonzero(real, axis=-1)
