@@ -250,6 +250,19 @@ def test_numbers_of_a_sheet_that_cannot_be(
     assert words in str(caught.value)
 
 
+def test_t_cells_outside_the_cells_they_are_counted_by_are_told(tubes: Path) -> None:
+    # The 60 granulocytes, by side scatter: none of the 70 T cells is among them.
+    other = '[[gates]]\nname = "G"\nbounds = [{ channel = "SSC-A", min = 90000 }]\n\n[roles]'
+    text = GATING.replace("[roles]", other).replace(
+        'leukocytes = "leukocytes"\n', 'leukocytes = "G"\n', 1
+    )
+    (tubes / "apart.toml").write_text(text)
+    sheet = sheet_of(tubes, "a.fcs,P1,0,blood,apart.toml,5", columns=",wbc_1e9_per_l")
+    (told,) = flow_study(sheet).problems
+    assert told.found == "70 of 70 T cells outside"
+    assert told.severity is Severity.WARNING
+
+
 def test_no_white_cells_give_shares_and_a_warning(tubes: Path) -> None:
     found = flow_study(sheet_of(tubes, "a.fcs,P1,0,blood,g.toml,0", columns=",wbc_1e9_per_l"))
     assert [p.column for p in found.problems] == ["wbc_1e9_per_l"]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from graftline.assays.flow.gates import GatedSample
@@ -193,9 +194,26 @@ def _reference(
         )
         return None, [problem]
     try:
-        return choose_reference(gated, least_events=least, **given), []
+        reference = choose_reference(gated, least_events=least, **given)
+        return reference, [] if reference is None else _outside_reference(gated, reference)
     except InputError as error:
         return None, [_of_sheet(p, row, file, name) for p in error.problems]
+
+
+def _outside_reference(gated: GatedSample, reference: Reference) -> list[Problem]:
+    """A finding where T cells are no share of the cells that the blood count is of."""
+    if reference.role == "beads":
+        return []
+    inner = gated.inside[role_gate(gated, reference.role)]
+    cells = [r for r in ("car_negative_t", "car_t") if has_roles(gated, r)]
+    t_cells = np.any([gated.inside[role_gate(gated, role)] for role in cells], axis=0)
+    outside, total = int((t_cells & ~inner).sum()), int(t_cells.sum())
+    if outside == 0:
+        return []
+    expected = f"T cells inside the gate of {reference.role}, whose count they are a share of"
+    remedy = "make that gate an ancestor of the T cells; cells outside it are not in the count"
+    found = f"{outside:,} of {total:,} T cells outside"
+    return [Problem(gated.sample.name, expected, remedy, Severity.WARNING, found=found)]
 
 
 def _of_sheet(problem: Problem, row: FlowRow, file: str, name: str) -> Problem:
