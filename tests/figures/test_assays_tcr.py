@@ -1,6 +1,7 @@
 """Figures of repertoires with few samples, many patients and long names: what they must show."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import polars as pl
 import pytest
 from matplotlib.patches import Rectangle
@@ -44,6 +45,8 @@ def test_a_sample_from_before_month_0_does_not_lie_on_the_donors() -> None:
         zip((t.get_text() for t in axes.get_xticklabels()), axes.get_xticks(), strict=True)
     )
     assert places["donor"] < -1.5 < places["0"]
+    (dotted,) = (line for line in axes.get_lines() if line.get_linestyle() == ":")
+    assert np.asarray(dotted.get_path().vertices)[:, 0].tolist() == [places["donor"], 1.0]
 
 
 def test_rarefaction_names_samples_and_a_donor_only_if_there_is_one() -> None:
@@ -63,6 +66,21 @@ def test_an_overlap_that_is_small_is_not_shown_as_none() -> None:
     axes = draw_overlap(overlap_table(clones, key="aa"), labels={"a": "first"}).axes[0]
     assert sorted(text.get_text() for text in axes.texts) == ["0", "0", "1e-06"]
     assert axes.get_xticklabels()[0].get_text() == "first"
+
+
+@pytest.mark.parametrize(
+    ("labels", "turned"),
+    [
+        ("donor 1 3 6 12", False),
+        ("donor product 1 3 6 12", True),
+        ("1 2 3 4 5 6 7 8 9 10 12", True),
+    ],
+)
+def test_labels_that_would_touch_are_turned(labels: str, turned: bool) -> None:
+    names = {f"s{n}": label for n, label in enumerate(labels.split())}
+    bands = pl.DataFrame({"patient": "P", "sample": list(names), "band": "1-10", "share": 0.5})
+    (axes,) = draw_rank_bands(bands, labels=names, titles={"P": "P"}, time="Months").axes
+    assert {tick.get_rotation() for tick in axes.get_xticklabels()} == {90.0 if turned else 0.0}
 
 
 def test_one_sample_is_a_bar_and_not_a_wall() -> None:

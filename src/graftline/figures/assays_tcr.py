@@ -69,7 +69,8 @@ def draw_repertoire_courses(
     Parameters
     ----------
     table : DataFrame [patient, month, measures]
-        Null ``month`` for the donor's sample, drawn left of the axis and joined by a dotted line.
+        Null ``month`` for the donor's sample, drawn left of the axis and joined by a dotted line to
+        the first sample from month 0 on.
         Patients beyond the colours repeat them with another mark.
     time : str
         What the months count from.
@@ -120,10 +121,11 @@ def _course(
     timed = own.drop_nulls(["month", measure])
     axes.plot(timed["month"], timed[measure], f"{mark}-", color=colour, label=label)
     donor = own.filter(pl.col("month").is_null()).drop_nulls(measure)
+    after = timed.filter(pl.col("month") >= 0)
     for value in donor[measure]:
         axes.plot([donor_place], [value], "D", color=colour, markerfacecolor="white")
-        if not timed.is_empty():
-            ends = [donor_place, timed["month"][0]], [value, timed[measure][0]]
+        if not after.is_empty():
+            ends = [donor_place, after["month"][0]], [value, after[measure][0]]
             axes.plot(*ends, ":", color=colour, linewidth=0.8)
 
 
@@ -132,6 +134,7 @@ def draw_rarefaction(
     *,
     months: Mapping[str, float | None],
     labels: Mapping[str, str] | None = None,
+    dashed: str = "donor",
     time: str = "Months from HSPC",
     points: int = 40,
 ) -> Figure:
@@ -141,8 +144,8 @@ def draw_rarefaction(
     ----------
     spectra : mapping of panel title (patient) to mapping of sample to Spectrum
     months : mapping of sample to month
-        Samples without a month (a donor's) are black and dashed. Where none has one, every sample
-        has its own colour and, up to 24, a line in the legend.
+        Samples without a month are black and dashed: those of ``dashed``. Where none has one,
+        every sample has its own colour and, up to 24, a line in the legend.
     labels : mapping of sample to its name in that legend, optional
     """
     named = labels or {}
@@ -172,7 +175,7 @@ def draw_rarefaction(
             axes.set_ylim(bottom=0)
         if known:
             scale = mpl.cm.ScalarMappable(mpl.colors.Normalize(0, max(last, 1.0)), shades)
-            label = f"{time} (dashed: donor)" if len(known) < len(months) else time
+            label = f"{time}\n(dashed: {dashed})" if len(known) < len(months) else time
             figure.colorbar(scale, ax=list(panels), label=label, shrink=0.8)
         elif len(months) <= _MOST_NAMED:
             figure.legend(loc="outside right upper")

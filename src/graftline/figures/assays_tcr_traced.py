@@ -1,6 +1,7 @@
 """Clones followed back to the donor: rank bands, single clones, donor against late."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -22,7 +23,7 @@ from graftline.figures.theme import (
 )
 
 _BANDS = (VERMILION, ORANGE, SKY)
-_UPRIGHT, _FEWEST_PLACES = 8, 4
+_PANEL_SIGNS, _FEWEST_PLACES = 27, 4
 _CALLS = {"unchanged": GREY, "contracted": BLUE, "expanded": VERMILION}
 
 
@@ -69,8 +70,14 @@ def _flow(axes: Axes, place: Floats, low: Floats, high: Floats, colour: str) -> 
         )
 
 
+def _fit(labels: Sequence[str]) -> bool:
+    """Whether no two neighbours touch under a panel."""
+    wide = [(len(a) + len(b)) / 2 + 0.7 for a, b in pairwise(labels)]
+    return max(wide, default=0) * len(labels) <= _PANEL_SIGNS
+
+
 def _sample_axis(axes: Axes, place: Floats, labels: Sequence[str], title: str, time: str) -> None:
-    axes.set_xticks(place, list(labels), rotation=90 if len(labels) > _UPRIGHT else 0)
+    axes.set_xticks(place, list(labels), rotation=0 if _fit(labels) else 90)
     # A bar stays a bar where there are one or two.
     spare = max(_FEWEST_PLACES - len(labels), 0) / 2
     axes.set_xlim(-0.6 - spare, len(labels) - 0.4 + spare)

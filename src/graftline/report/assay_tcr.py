@@ -203,7 +203,11 @@ def _rarefaction(study: TcrStudy) -> list[ReportFigure]:
     if all(month is None for month in months.values()) and len(months) > _MOST_NAMED_LINES:
         caption += f" More than {_MOST_NAMED_LINES} samples: the lines are not named."
     labels = short_names(list(months), width=_LABEL)
-    figure = draw_rarefaction(shown, months=months, labels=labels, time=time_name(study))
+    others = study.samples["sample_type"].drop_nulls().unique().sort().to_list()
+    dashed = " or ".join(kind for kind in others if kind != "patient")
+    figure = draw_rarefaction(
+        shown, months=months, labels=labels, dashed=dashed, time=time_name(study)
+    )
     return [ReportFigure("tcr-rarefaction", "Rarefaction", caption, figure)]
 
 

@@ -53,8 +53,8 @@ def month_text(month: float | None) -> str:
     if month is None:
         return ""
     if abs(month - round(month)) <= _WHOLE_MONTH:
-        return str(round(month))
-    return f"{month:.1f}"
+        return number(month, digits=0)
+    return number(month)
 
 
 def sample_labels(study: TcrStudy) -> dict[str, str]:
