@@ -341,6 +341,7 @@ def test_bootstrap_interval_covers_the_truth_of_a_known_community() -> None:
 def test_laws(counts: list[int]) -> None:
     spectrum = spectrum_of(counts)
     orders = [hill_number(spectrum, order=q) for q in (0, 0.5, 1, 2, 8, math.inf)]
+    assert orders[0] == len(counts)
     assert all(a >= b - 1e-9 for a, b in pairwise(orders))
     assert 0 <= clonality(spectrum) <= 1
     assert 0 <= gini_coefficient(spectrum) < 1

@@ -96,6 +96,8 @@ def hill_number(spectrum: Spectrum, *, order: float) -> float:
     reads = spectrum.reads
     if reads == 0:
         return math.nan
+    if order == 0:
+        return spectrum.richness
     p = spectrum.size / reads
     if order == 1:
         return math.exp(shannon_entropy(spectrum))
