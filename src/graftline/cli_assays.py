@@ -146,7 +146,7 @@ def write_and_show(
     rows = write_trial_rows(page.trial_rows, folder)
     for table in page.shown:
         print_table(table)
-    for sentence in page.section.missing:
+    for sentence in (*page.section.missing, *page.said):
         click.echo(sentence)
     told = sorted_problems(page.problems)
     warnings = [p for p in told if p.severity is Severity.WARNING]

@@ -215,6 +215,8 @@ def test_the_command_writes_the_numbers_of_the_report_beside_the_trial(trial: Pa
     assert written >= set(expected)
     shown = pl.read_csv(out / "tables" / "tcr-samples.csv")
     assert shown["clonality"].to_list() == expected["tcr-samples"]["clonality"].to_list()
+    assert "Left out: 3 samples after the data cut." in result.output
+    assert "Settings: depth 4 (protocol.toml)." in result.output
     page = (out / "tcr.html").read_text(encoding="utf-8")
     assert "Left out: 3 samples after the data cut." in page
     # the results do not look like files of the trial

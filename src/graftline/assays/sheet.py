@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -361,11 +362,22 @@ def _resolved(folder: Path, cell: str) -> Path | None:
 def _absent_remedy(full: Path) -> str:
     remedy = "check the name; it is relative to this sheet"
     try:
-        beside = {name.lower(): name for name in sorted(os.listdir(full.parent))}
+        there = _names_in(full.parent, full.parent.stat().st_mtime_ns)
     except OSError:
         return remedy
-    near = get_close_matches(full.name.lower(), list(beside), n=1, cutoff=0.85)
-    return f"{remedy}; {beside[near[0]]} is there" if near else remedy
+    near = there.get(full.name.lower()) or there.get(_stem(full.name))
+    return f"{remedy}; {near} is there" if near else remedy
+
+
+@lru_cache(maxsize=8)
+def _names_in(folder: Path, _changed: int) -> dict[str, str]:
+    """Names in a folder by what they are in small letters, and by that without their endings."""
+    names = sorted(os.listdir(folder), reverse=True)
+    return {_stem(name): name for name in names} | {name.lower(): name for name in names}
+
+
+def _stem(name: str) -> str:
+    return name.lower().split(".")[0]
 
 
 def _number(text: str) -> float:

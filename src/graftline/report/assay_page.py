@@ -9,7 +9,7 @@ import polars as pl
 from graftline.problems import Problem
 from graftline.report.value import Report, Section
 from graftline.report.write import says_unwritable, write_files
-from graftline.settings.value import Settings
+from graftline.settings.value import Settings, value_text
 from graftline.tables.findings import findings_table
 from graftline.tables.settings import settings_table
 from graftline.tables.value import ReportTable
@@ -20,7 +20,7 @@ class AssayPage:
     """What an assay shows: its section, the tables for the terminal, findings that stopped nothing.
 
     ``facts`` are what a reader wants first, as (name, value). ``trial_rows`` are rows of the
-    trial's tables by name.
+    trial's tables by name. ``said`` are sentences for the terminal: the page says it otherwise.
     """
 
     section: Section
@@ -28,12 +28,19 @@ class AssayPage:
     problems: Sequence[Problem] = ()
     facts: Sequence[tuple[str, str]] = ()
     trial_rows: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    said: Sequence[str] = ()
 
 
 def with_settings(page: AssayPage, settings: Settings) -> AssayPage:
     """The page with the table of its settings below all others."""
     tables = (*page.section.tables, settings_table(settings))
-    return replace(page, section=replace(page.section, tables=tables))
+    chosen = [
+        f"{one.setting.name.replace('_', ' ')} {value_text(one.setting, one.value)} ({one.origin})"
+        for one in settings.chosen
+        if one.value != one.setting.default
+    ]
+    said = (*page.said, *((f"Settings: {', '.join(chosen)}.",) if chosen else ()))
+    return replace(page, section=replace(page.section, tables=tables), said=said)
 
 
 def write_assay_page(

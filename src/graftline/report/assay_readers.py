@@ -71,7 +71,8 @@ def read_assay(source: AssaySource, progress: Progress = lambda _: None) -> Assa
         said = (
             f"Left out: {left_out} {'sample' if left_out == 1 else 'samples'} after the data cut."
         )
-        page = replace(page, section=replace(page.section, text=(*page.section.text, said)))
+        section = replace(page.section, text=(*page.section.text, said))
+        page = replace(page, section=section, said=(*page.said, said))
     return replace(page, problems=(*source.problems, *page.problems))
 
 

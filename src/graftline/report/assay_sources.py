@@ -1,5 +1,6 @@
 """Where an assay is read from: its sheet, the trial it belongs to, and the settings that hold."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,7 +65,8 @@ def find_source(assay: str, path: Path, given: Mapping[str, Value]) -> AssaySour
     InputError
         The trial or the sheet cannot be used.
     """
-    declared, full = SHEETS[assay], path.resolve()
+    # links are not followed: a sheet linked into a trial is the trial's
+    declared, full = SHEETS[assay], Path(os.path.abspath(path))
     folder = full if is_trial(full) else full.parent.parent
     sheet = folder / FOLDER / f"{assay}.csv"
     if full not in (folder, sheet) or not is_trial(folder):
