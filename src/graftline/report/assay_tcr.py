@@ -1,5 +1,6 @@
 """The section on T-cell repertoires, from a study of a sample sheet or of files alone."""
 
+from collections.abc import Sequence
 from statistics import median
 
 import polars as pl
@@ -32,7 +33,7 @@ from graftline.tables.short_names import short_names
 
 MOST_PANELS = 12
 MOST_OVERLAPS = 40
-_MOST_NAMED_LINES = 24
+_MOST_NAMED_LINES, _MOST_LISTED = 24, 8
 _TITLE, _LABEL = 16, 26
 
 
@@ -49,6 +50,10 @@ def tcr_section(study: TcrStudy) -> Section:
         missing.append(
             "Nothing is traced and no trend is tested: files without a sample sheet have no "
             "patient and no day."
+        )
+    if len(study.spectra) > MOST_OVERLAPS:
+        missing.append(
+            f"No overlap map of more than {MOST_OVERLAPS} samples; all pairs are in the data."
         )
     tables += [
         t for t in (expansion_table(study), clones_table(study), overlap_listing(study)) if t
@@ -116,16 +121,21 @@ def _share_range(shares: pl.Series) -> str:
 
 
 def _missing(study: TcrStudy) -> list[str]:
-    sentences = [
-        f"Patient {patient}: {reason}."
-        for patient, reason in study.ranked.drop_nulls("reason").select("patient", "reason").rows()
-    ]
+    found = study.ranked.drop_nulls("reason")
+    reasons = found.group_by("reason", maintain_order=True).agg("patient").rows()
+    sentences = [f"{_listed(patients)}: {reason}." for reason, patients in reasons]
     patients = study.samples["patient"].drop_nulls().n_unique()
     if patients > MOST_PANELS:
         sentences.append(
             f"Figures with a panel per patient show the first {MOST_PANELS} of {patients}."
         )
     return sentences
+
+
+def _listed(patients: Sequence[str]) -> str:
+    more = len(patients) - _MOST_LISTED
+    named = ", ".join(patients[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+    return f"Patient{'s' * (len(patients) > 1)} {named}"
 
 
 def _courses(study: TcrStudy) -> list[ReportFigure]:
@@ -138,6 +148,8 @@ def _courses(study: TcrStudy) -> list[ReportFigure]:
     table = table.with_columns(pl.col("patient").replace_strict(names))
     title = "Clonality and diversity over time"
     caption = "A line per patient; open diamonds are donors. Not adjusted for depth."
+    if len(names) > _MOST_NAMED_LINES:
+        caption += f" More than {_MOST_NAMED_LINES} patients: the lines are not named."
     measures = ("clonality", "hill_1", "inverse_simpson")
     figure = draw_repertoire_courses(table, measures=measures, time=time_name(study))
     return [ReportFigure("tcr-courses", title, caption, figure)]
