@@ -134,21 +134,17 @@ def test_a_sheet_that_is_a_link_to_nothing_or_a_folder(trial: Path) -> None:
     assert "a sample sheet (CSV), not a folder" in result.output
 
 
-def test_the_report_of_a_trial_with_broken_sheets(trial: Path, tmp_path: Path) -> None:
-    (trial / "assays" / "tcr.csv").write_bytes(b"PK\3\4")
-    result = CliRunner().invoke(main, ["report", str(trial), "--out", str(tmp_path / "out")])
-    assert result.exit_code == 0, result.output
-    assert "Not used as it is: assays/tcr.csv; graftline check says why" in result.output
-    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    section = page[page.index('<section id="assay-tcr">') :]
-    assert "a CSV, not an Excel workbook" in section[: section.index("</section>")]
-
-
-def test_the_report_has_the_assays_after_immunity(trial: Path, tmp_path: Path) -> None:
+def test_the_report_has_the_assays_after_immunity_and_says_what_is_broken(
+    trial: Path, tmp_path: Path
+) -> None:
     write_study(trial / "assays")
+    (trial / "assays" / "flow.csv").write_bytes(b"PK\3\4")
     result = CliRunner().invoke(main, ["report", str(trial), "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
+    assert "Not used as it is: assays/flow.csv; graftline check says why" in result.output
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    places = [page.index(f'<section id="{name}">') for name in ("immunity", "assay-tcr", "data")]
+    names = ("immunity", "assay-tcr", "assay-flow", "data")
+    places = [page.index(f'<section id="{name}">') for name in names]
     assert places == sorted(places)
+    assert "a CSV, not an Excel workbook" in page[places[2] : places[3]]
     assert "No p-values are printed but those of assays" in page
