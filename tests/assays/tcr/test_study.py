@@ -9,6 +9,7 @@ import pytest
 from graftline.assays.tcr.samples import samples_of_files, samples_of_sheet
 from graftline.assays.tcr.study import TcrOptions, TcrStudy, tcr_files_study, tcr_study
 from graftline.problems import InputError
+from graftline.report.assay_tcr import _missing
 from tests.assays.repertoire_files import (
     DONOR,
     SHEET,
@@ -154,3 +155,17 @@ def test_a_sample_without_clones_stays_in_the_table(tmp_path: Path) -> None:
     row = found.summary.filter(pl.col("sample") == "P1 d110").row(0, named=True)
     assert (row["reads"], row["clonality"], row["note"]) == (0, None, "no clones")
     assert "P1 d110" not in found.traced["sample"].to_list()
+
+
+def test_many_patients_without_a_donor_are_one_sentence(tmp_path: Path) -> None:
+    rows = [(f"p{n}.tsv", f"P{n}", 30, "patient") for n in range(13)]
+    for file, *_ in rows:
+        write_airr(tmp_path / file, {"CASF": 2})
+    sheet = write_sheet(tmp_path / "tcr.csv", "file,patient,day,sample_type", rows)
+    sentences = _missing(tcr_study(sheet, options=QUICK))
+    named = "P0, P1, P2, P3, P4, P5, P6, P7 and 5 more"
+    assert sentences[0] == f"Patients {named}: no donor sample to trace back to."
+    one = write_sheet(tmp_path / "one.csv", "file,patient,day,sample_type", rows[:1])
+    assert _missing(tcr_study(one, options=QUICK)) == [
+        "Patient P0: no donor sample to trace back to."
+    ]
