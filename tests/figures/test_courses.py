@@ -102,9 +102,29 @@ def test_a_patient_measured_daily_counts_once_in_a_window():
 def test_days_between_visits_on_which_few_are_seen_are_no_window():
     """Forty patients come weekly; between two visits ten ill ones are seen: a quarter, too few."""
     weekly = [(f"P{i}", day, 4.0) for i in range(40) for day in (28.0, 35.0)]
-    between = [(f"P{i}", 31.0, 0.1) for i in range(10)]
+    between = [(f"P{i}", float(day), 0.1) for i in range(10) for day in range(29, 35)]
     schema = ["patient", "day", "value"]
     frame = pl.DataFrame(weekly + between, schema=schema, orient="row")
     assert quantile_bands(frame, width_days=1.0)["day"].to_list() == [28.0, 35.0]
-    eleven = pl.concat([frame, pl.DataFrame([("P11", 31.0, 0.1)], schema=schema, orient="row")])
-    assert quantile_bands(eleven, width_days=1.0)["day"].to_list() == [28.0, 31.0, 35.0]
+    eleventh = [("P11", float(day), 0.1) for day in range(29, 35)]
+    eleven = pl.concat([frame, pl.DataFrame(eleventh, schema=schema, orient="row")])
+    assert quantile_bands(eleven, width_days=1.0)["day"].to_list() == [28.0 + n for n in range(8)]
+
+
+def test_patients_of_other_weekdays_are_in_each_window_of_weekly_visits():
+    """Daily to day 42, then weekly, a seventh of the patients on each day of the week.
+
+    The five ill of a hundred all come on one weekday: in windows of three days the 5th percentile
+    would be theirs in one window and that of the healthy in the next.
+    """
+    schema = ["patient", "day", "value"]
+    rows = []
+    for n in range(100):
+        days = [*range(20, 43), *(d for d in range(43, 99) if d % 7 == (0 if n < 5 else n % 7))]
+        rows += [(f"P{n}", float(day), 0.01 if n < 5 else 4.0) for day in days]
+    bands = quantile_bands(pl.DataFrame(rows, schema=schema, orient="row"), width_days=3.0)
+    bands = bands.head(-1)  # records end in the middle of the last week
+    assert set(bands["n"]) == {100}
+    assert bands["q05"].to_list() == pytest.approx([bands["q05"][0]] * bands.height)
+    late = bands.filter(pl.col("day") > 46)["day"]
+    assert late.diff().drop_nulls().to_list() == pytest.approx([7.0] * (late.len() - 1), abs=1)

@@ -7,9 +7,12 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 
 from graftline.figures.drawing import (
+    POINTS_PER_INCH,
     Dots,
     Drawing,
     Stroke,
@@ -62,12 +65,18 @@ def test_no_ids_no_styles_no_outlines_of_letters():
 
 def test_a_file_shows_the_same_texts_at_the_same_places():
     with themed():
-        axes = drawing_figure(SMALL).axes[0]
-    assert [t.get_text() for t in axes.texts] == list(SMALL.texts)
-    assert [t.get_position() for t in axes.texts] == [(3.0, 40.0), (3.0, 48.0)]
-    assert axes.get_xlim() == (0.0, 100.0)
-    assert axes.get_ylim() == (50.0, 0.0)
-    assert [list(line.get_xdata()) for line in axes.lines[1:]] == [[5.0, 6.0], [9.0]]
+        figure = drawing_figure(SMALL)
+    texts, lines = (
+        [artist for artist in figure.artists if isinstance(artist, kind)] for kind in (Text, Line2D)
+    )
+    assert [t.get_text() for t in texts] == list(SMALL.texts)
+    assert [t.get_position() for t in texts] == [(3.0, 40.0), (3.0, 48.0)]
+    assert [list(line.get_xdata()) for line in lines[1:]] == [[5.0, 6.0], [9.0]]
+    # points from the upper left corner become points of the paper, which count from below
+    points = figure.dpi / POINTS_PER_INCH
+    (x, y) = texts[0].get_transform().transform((3.0, 40.0)) / points
+    assert (x, y) == pytest.approx((3.0, 50.0 - 40.0))
+    assert figure.get_size_inches() * POINTS_PER_INCH == pytest.approx((100.0, 50.0))
 
 
 @pytest.mark.parametrize("kind", ["svg", "pdf", "png"])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from graftline.figures.theme import (
     BLUE,
@@ -16,10 +17,13 @@ from graftline.figures.theme import (
     plain_log_axis,
 )
 
+Floats = NDArray[np.float64]
+
 _NAMED = 10
 _LEAST_PER_BAND = 5
 _DENSE, _FEW_VALUES = 40, 12
 _NEAR_DAYS, _LEAST_SHARE = 7.0, 0.25
+_WIDER_DAYS = (7.0, 14.0, 28.0)
 
 
 def quantile_bands(frame: pl.DataFrame, *, width_days: float) -> pl.DataFrame:
@@ -27,9 +31,10 @@ def quantile_bands(frame: pl.DataFrame, *, width_days: float) -> pl.DataFrame:
 
     A value below the limit of quantification counts as the limit, so no quantile is shown lower
     than the assay can see. A patient counts once per window, with the median of the values in it:
-    the ill are measured more often. Windows with fewer than five patients are left out, and so
-    are those with at most a quarter of the patients of a window up to a week away: between visits
-    only the ill are measured.
+    the ill are measured more often. Where patients come less often than the window is wide, it is
+    a week, two or four: else each window would hold other patients, and the bands would jump.
+    Windows with fewer than five patients are left out, and so are those with at most a quarter of
+    the patients of a window up to a week away: between visits only the ill are measured.
 
     Parameters
     ----------
@@ -37,26 +42,53 @@ def quantile_bands(frame: pl.DataFrame, *, width_days: float) -> pl.DataFrame:
 
     Returns
     -------
-    DataFrame [day, n, q05, q25, q50, q75, q95], sorted by day (the middle of the window)
+    DataFrame [day, n, q05, q25, q50, q75, q95], sorted by day (the median of those measured on)
     """
-    place = (pl.col("day") / width_days).round(0)
+    known = frame.drop_nulls(["day", "value"])
     quantiles = {
         f"q{round(100 * q):02d}": pl.col("value").quantile(q, interpolation="linear")
         for q in (0.05, 0.25, 0.5, 0.75, 0.95)
     }
+    windows = np.searchsorted(_edges(known, width_days), known["day"].to_numpy(), side="right")
     bands = (
-        frame.drop_nulls(["day", "value"])
-        .group_by("patient", day=place * width_days)
-        .agg(pl.col("value").median())
-        .group_by("day")
-        .agg(n=pl.len(), **quantiles)
+        known.with_columns(window=pl.Series(windows))
+        .group_by("patient", "window")
+        .agg(pl.col("day", "value").median())
+        .group_by("window")
+        .agg(pl.col("day").median(), n=pl.len(), **quantiles)
         .filter(pl.col("n") >= _LEAST_PER_BAND)
         .sort("day")
+        .drop("window")
     )
     day, size = bands["day"].to_numpy(), bands["n"].to_numpy()
     near = np.abs(day[:, None] - day[None, :]) <= _NEAR_DAYS
     most = np.where(near, size[None, :], 0).max(axis=1, initial=0)
     return bands.filter(pl.Series(size > _LEAST_SHARE * most))
+
+
+def _edges(known: pl.DataFrame, width_days: float) -> Floats:
+    """Edges of windows as wide as patients' values lie apart, week by week, or as asked."""
+    if known.is_empty():
+        return np.empty(0)
+    gaps = (
+        known.select("patient", "day")
+        .unique()
+        .sort("patient", "day")
+        .with_columns(gap=pl.col("day").shift(-1).over("patient") - pl.col("day"))
+        .group_by(week=pl.col("day") // 7)
+        .agg(pl.col("gap").median())
+        .drop_nulls()
+    )
+    typical: dict[float, float] = dict(gaps.iter_rows())
+    days = known["day"].to_numpy()
+    edges, width = [(round(float(days.min()) / width_days) - 0.5) * width_days], width_days
+    while edges[-1] <= days.max():
+        gap = typical.get(edges[-1] // 7)
+        if gap is not None:
+            wider = (w for w in (width_days, *_WIDER_DAYS) if w >= min(gap, _WIDER_DAYS[-1]))
+            width = next(wider, width_days)
+        edges.append(edges[-1] + width)
+    return np.array(edges)
 
 
 def draw_courses(

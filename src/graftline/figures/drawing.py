@@ -4,23 +4,30 @@ A report holds one drawing per patient. Laid out here once, it costs a page a te
 axes, ticks and legends of a plotting library cost, in time and in bytes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from itertools import groupby, pairwise
 from typing import Literal
 
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.text import TextPath
+from matplotlib.lines import Line2D
+from matplotlib.text import Text, TextPath
+from matplotlib.transforms import Affine2D
 
 Point = tuple[float, float]
 Anchor = Literal["start", "middle", "end"]
 
 POINTS_PER_INCH = 72.0
 FONTS = "'DejaVu Sans',Verdana,sans-serif"  # Verdana has the same widths
-_ALIGN = {"start": "left", "middle": "center", "end": "right"}
+_ALIGN: dict[Anchor, Literal["left", "center", "right"]] = {
+    "start": "left",
+    "middle": "center",
+    "end": "right",
+}
 _RING = 0.8  # line of an open dot
 _DIGITS = 1  # a tenth of a point cannot be seen
 
@@ -172,40 +179,59 @@ def drawing_figure(drawing: Drawing) -> Figure:
     """
     size = (drawing.width / POINTS_PER_INCH, drawing.height / POINTS_PER_INCH)
     figure = Figure(figsize=size)
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    axes.set_axis_off()
-    axes.set_xlim(0.0, drawing.width)
-    axes.set_ylim(drawing.height, 0.0)
-    for item in drawing.items:
-        if isinstance(item, Words):
-            axes.text(
-                item.x,
-                item.y,
-                item.text,
-                fontsize=item.size,
-                color=item.colour,
-                ha=_ALIGN[item.anchor],
-                va="baseline",
-                fontweight="bold" if item.bold else "normal",
-                parse_math=False,
-            )
-        elif isinstance(item, Stroke):
-            x, y = _joined(item.lines)
-            dash = (0, (2.6 / item.width, 1.6 / item.width)) if item.dashed else "-"
-            axes.plot(x, y, color=item.colour, linewidth=item.width, linestyle=dash)
-        else:
-            edge = _RING if item.open else 0.0
-            axes.plot(
-                [x for x, _ in item.places],
-                [y for _, y in item.places],
-                linestyle="none",
-                marker="o",
-                color=item.colour,
-                markersize=item.size - edge,
-                markeredgewidth=edge,
-                markerfacecolor="white" if item.open else item.colour,
-            )
+    # Not by axes, whose making costs as much as drawing all lines, nor by plot() and text(), which
+    # look at each of them for limits.
+    upside_down = Affine2D().scale(1 / POINTS_PER_INCH, -1 / POINTS_PER_INCH).translate(0, size[1])
+    for _, alike in groupby(drawing.items, key=_print_style):
+        for artist in _artists(list(alike)):
+            artist.set_transform(upside_down + figure.dpi_scale_trans)
+            figure.add_artist(artist)
     return figure
+
+
+def _print_style(item: Item) -> tuple[str, float]:
+    return _svg_style(item), item.size if isinstance(item, Dots) else 0.0
+
+
+def _artists(alike: Sequence[Item]) -> Iterator[Artist]:
+    """Items of one style: each text, and all lines or all dots as one."""
+    yield from (_printed(item) for item in alike if isinstance(item, Words))
+    strokes = [item for item in alike if isinstance(item, Stroke)]
+    if strokes:
+        first = strokes[0]
+        x, y = _joined([line for stroke in strokes for line in stroke.lines])
+        line = Line2D(x, y, color=first.colour, linewidth=first.width)
+        if first.dashed:
+            line.set_linestyle((0, (2.6 / first.width, 1.6 / first.width)))
+        yield line
+    dots = [item for item in alike if isinstance(item, Dots)]
+    if dots:
+        size, ring = dots[0].size, _RING if dots[0].open else 0.0
+        places = [place for item in dots for place in item.places]
+        yield Line2D(
+            [x for x, _ in places],
+            [y for _, y in places],
+            linestyle="none",
+            marker="o",
+            color=dots[0].colour,
+            markersize=size - ring,
+            markeredgewidth=ring,
+            markerfacecolor="white" if dots[0].open else dots[0].colour,
+        )
+
+
+def _printed(words: Words) -> Text:
+    return Text(
+        words.x,
+        words.y,
+        words.text,
+        fontsize=words.size,
+        color=words.colour,
+        horizontalalignment=_ALIGN[words.anchor],
+        verticalalignment="baseline",
+        fontweight="bold" if words.bold else "normal",
+        parse_math=False,
+    )
 
 
 def _joined(lines: Iterable[Sequence[Point]]) -> tuple[list[float], list[float]]:

@@ -21,6 +21,7 @@ from graftline.figures.drawing import (
     drawing_figure,
     drawing_svg,
 )
+from graftline.figures.png import figure_png
 
 DAYS_PER_MONTH = 30.4375
 SINGLE_COLUMN, DOUBLE_COLUMN = 3.5, 7.0
@@ -125,10 +126,11 @@ def figure_bytes(figure: Figure | Drawing, kind: Format, *, mark: str = "") -> b
 
 
 def _saved(figure: Figure, kind: Format) -> bytes:
+    if kind == "png":
+        return figure_png(figure)
     metadata: dict[str, dict[str, str | None]] = {
         "svg": {"Date": None, "Creator": None},
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-        "png": {"Software": None},
     }
     stream = BytesIO()
     figure.savefig(stream, format=kind, metadata=metadata[kind])
