@@ -129,6 +129,13 @@ def test_rows_may_be_left_out_and_their_faults_still_count(folder: Path) -> None
         read_sheet(path, COLUMNS, without=[2])
 
 
+def test_dates_and_record_numbers_are_told_by_their_shape(folder: Path) -> None:
+    found = problems(sheet(folder, "file,patient,day\na.fcs,P1,2024-01-05\na.fcs,P1,12345678\n"))
+    assert [p.found for p in found] == ["####-##-##", "########"]
+    (header,) = problems(sheet(folder, "a.fcs,P1,2024-01-05\na.fcs,P2,1\n"))
+    assert header.found == "a.fcs, p1, ####-##-##"
+
+
 def test_empty_columns_are_not_columns_of_ones_own(folder: Path) -> None:
     assert sheet_notes(sheet(folder, "file,patient,day,,\na.fcs,P1,1,,\n"), COLUMNS) == []
 

@@ -17,6 +17,7 @@ import polars as pl
 from graftline.problems import InputError, Problem, Severity
 from graftline.schema.sheets import SheetColumn, SheetKind
 from graftline.trial.files import decode
+from graftline.trial.identity import safe_text
 
 _TYPES: dict[SheetKind, type[pl.DataType]] = {
     "text": pl.String,
@@ -159,7 +160,7 @@ def repeated_rows(
         first=pl.col("row").min().over(*by), name=pl.concat_str(*by, separator=", ")
     ).filter(pl.col("row") > pl.col("first"))
     return [
-        Problem(file, f"{expected}; row {first} is the same", remedy, row=row, found=name)
+        Problem(file, f"{expected}; row {first} is the same", remedy, row=row, found=safe_text(name))
         for row, first, name in again.select("row", "first", "name").rows()
     ]
 
@@ -230,7 +231,7 @@ def _header_faults(path: Path, text: _Text, columns: Sequence[SheetColumn]) -> l
             f"a header row with {needed}",
             "write the column names into the first row",
         )
-        found = ", ".join(name for name in text.header if name)[:200]
+        found = ", ".join(safe_text(name) for name in text.header if name)[:200]
         return [Problem(path.name, expected, remedy, row=1, found=found)]
     twice = sorted({name for name in text.header if name and text.header.count(name) > 1})
     faults = [
@@ -282,8 +283,10 @@ def _column(
             fault = ("a value", f"fill it in: {column.meaning[:1].lower()}{column.meaning[1:]}")
         if fault is not None:
             expected, remedy = fault
+            # a path is told as it is: its file is looked for
+            found = cell if cell and column.kind == "file" else safe_text(cell or "")
             faults.append(
-                Problem(path.name, expected, remedy, row=row, column=column.name, found=cell or "")
+                Problem(path.name, expected, remedy, row=row, column=column.name, found=found)
             )
         values.append(value)
     return values, _told_once(faults) if column.kind == "file" else faults

@@ -14,6 +14,7 @@ from graftline.settings.assays import chosen_settings
 from graftline.settings.value import Settings, Value
 from graftline.trial import Trial
 from graftline.trial.cut import rows_after_cut
+from graftline.trial.identity import safe_text
 from graftline.trial.read import read_trial
 from graftline.trial.timeline import hsct_days
 
@@ -133,7 +134,7 @@ def _strangers(file: str, rows: pl.DataFrame, trial: Trial) -> list[Problem]:
             Severity.WARNING,
             row=row,
             column="patient",
-            found=patient,
+            found=safe_text(patient),
             count=count,
         )
         for patient, row, count in found.rows()
@@ -159,7 +160,7 @@ def _other_hsct_days(file: str, rows: pl.DataFrame, trial: Trial) -> list[Proble
             Severity.WARNING,
             row=row,
             column="hsct_day",
-            patient=patient,
+            patient=safe_text(patient),
             found=f"{own:g}",
         )
         for patient, own, day, row in other.rows()
