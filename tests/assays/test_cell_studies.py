@@ -71,6 +71,16 @@ def test_intensities_said_to_be_logarithms_are_told(tmp_path: Path, scale: str) 
     assert "write linear" in caught.value.problems[0].remedy
 
 
+def test_channels_of_an_analogue_cytometer_are_four_decades(tmp_path: Path) -> None:
+    # 1,024 channels over 4 decades: 256 channels are a factor of 10
+    path = tmp_path / "a.csv"
+    pl.DataFrame({"CFSE": [0, 256, 512, 768]}).write_csv(path)
+    assert read_intensities(path, scale="channel")[0] == pytest.approx([1, 10, 100, 1000])
+    with pytest.raises(InputError, match="look like channels"):
+        read_intensities(path)
+    assert read_intensities(path, scale="linear")[0].max() == 768
+
+
 def test_intensities_of_fcs_by_channel_and_gate(tmp_path: Path) -> None:
     columns = [np.array([1.0, 2.0, 3.0, 4.0]), np.array([10.0, 20.0, 30.0, 40.0])]
     path = write_fcs(tmp_path / "a.fcs", columns, names=["FSC-A", "CFSE-A"])

@@ -17,6 +17,8 @@ _CFSE = ("CFSE", "CELLTRACE", "CTV", "CTFR")
 _BASES = {"log2": 2.0, "ln": float(np.e), "log10": 10.0}
 _MISSING = {"", "na", "nan", "null", "n/a"}
 _LARGEST_LOGARITHM = 20.0
+# Analogue cytometers: 1,024 channels over four decades.
+_CHANNELS, _DECADES = 1024, 4
 _LARGEST_INTENSITY = 1e9  # detectors end at 2^24, about 1.7e7
 
 
@@ -37,8 +39,9 @@ def read_intensities(
     gating, population : Path, str, optional
         Gating file and the gate whose events count (FCS only). Where the file or the gating has a
         spillover matrix the channel is compensated.
-    scale : {"linear", "log2", "ln", "log10"}, optional
-        How a CSV holds the values; linear by default. FCS files say it themselves.
+    scale : {"linear", "log2", "ln", "log10", "channel"}, optional
+        How a CSV holds the values; linear by default. Channels are 1,024 over four decades. FCS
+        files say it themselves.
 
     Raises
     ------
@@ -128,12 +131,24 @@ def _from_table(path: Path, channel: str | None, scale: str | None, *, gated: bo
             found = f"{known.min():.3g} to {known.max():.3g}"
             raise InputError([Problem(path.name, expected, remedy, column=name, found=found)])
         return made
-    if scale is None and known.size and 0 < np.median(known) <= known.max() < _LARGEST_LOGARITHM:
-        expected = "intensities on the linear scale; these look like logarithms"
-        remedy = "write log10, log2 or ln (or linear, if they are) in the column scale of the sheet"
-        found = f"{known.min():.3g} to {known.max():.3g}"
-        raise InputError([Problem(path.name, expected, remedy, column=name, found=found)])
+    if scale == "channel":
+        return np.asarray(10.0 ** (values * _DECADES / _CHANNELS))
+    if scale is None and known.size:
+        _check_linear(path, name, known)
     return values
+
+
+def _check_linear(path: Path, name: str, known: Floats) -> None:
+    """Refuse values that are hardly intensities on the linear scale."""
+    found, like, word = f"{known.min():.3g} to {known.max():.3g}", "", ""
+    if 0 < np.median(known) <= known.max() < _LARGEST_LOGARITHM:
+        like, word = "logarithms", "log10, log2 or ln"
+    elif known.min() >= 0 and known.max() < _CHANNELS and not np.any(known % 1):
+        like, word = "channels from 0 to 1023", "channel"
+    if like:
+        expected = f"intensities on the linear scale; these look like {like}"
+        remedy = f"write {word} (or linear, if they are) in the column scale of the sheet"
+        raise InputError([Problem(path.name, expected, remedy, column=name, found=found)])
 
 
 def _table_columns(path: Path) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from graftline.assays.division_indices import (
+    MOST_MISFIT,
     DivisionIndices,
     division_errors,
     division_indices,
@@ -17,8 +18,10 @@ from graftline.assays.generations import (
     Floats,
     GenerationFit,
     UndividedPeak,
+    events_in_reach,
     fit_generations,
     fit_undivided_peak,
+    fit_wells,
     positive_logs,
 )
 from graftline.problems import InputError, Problem
@@ -34,6 +37,7 @@ __all__ = [
     "fit_flags",
     "fit_generations",
     "fit_undivided_peak",
+    "fit_wells",
     "generations_table",
     "judge_wells",
     "judged_indices",
@@ -88,14 +92,15 @@ def judge_wells(
 ) -> tuple[JudgedWell, ...]:
     """Every labelled well with its fit, net of the subject's unstimulated wells.
 
-    Each subject's undivided peak comes from its own unstimulated wells together; net is the well's
+    Each subject's undivided peak comes from its own unstimulated wells together, and its labelled
+    wells are fitted together (`fit_wells`), except those that no comb fits. Net is the well's
     percent minus the mean of the subject's unstimulated replicates, and may be negative.
 
     Parameters
     ----------
     autofluorescence : float, optional
         Of unlabelled cells. Without it: the median of the subject's wells ``unlabelled``; without
-        those what `estimate_autofluorescence` finds in each well.
+        those it is fitted, over all wells of the subject.
 
     Raises
     ------
@@ -115,13 +120,70 @@ def judge_wells(
             expected = f"autofluorescence from 0 to below the undivided peak, {peak.intensity:.4g}"
             problem = Problem("wells", expected, "correct it", patient=subject, found=f"{dark:.4g}")
             raise InputError([problem])
-        for well in own:
-            if well.stimulus == UNLABELLED:
-                continue
-            fit = fit_generations(well.cfse, peak, generations=generations, autofluorescence=dark)
+        labelled = [well for well in own if well.stimulus != UNLABELLED]
+        _check_reach(labelled, peak, generations=generations, autofluorescence=dark)
+        fits = _fits(
+            [well.cfse for well in labelled],
+            peak,
+            generations=generations,
+            autofluorescence=dark,
+        )
+        for well, fit in zip(labelled, fits, strict=True):
             low = percent_cfse_low(well.cfse, peak)
             judged.append(JudgedWell(well, peak, fit, low, low - background))
     return tuple(judged)
+
+
+def _fits(
+    wells: Sequence[Floats],
+    peak: UndividedPeak,
+    *,
+    generations: int,
+    autofluorescence: float | None,
+) -> list[GenerationFit]:
+    """Fits of all wells together, and alone of those that no comb fits: they would pull on all."""
+
+    def fit(those: Sequence[int]) -> dict[int, GenerationFit]:
+        found = fit_wells(
+            [wells[n] for n in those],
+            peak,
+            generations=generations,
+            autofluorescence=autofluorescence,
+        )
+        return dict(zip(those, found, strict=True))
+
+    fits = fit(range(len(wells)))
+    odd = [n for n, one in fits.items() if one.misfit > MOST_MISFIT]
+    if odd and len(odd) < len(wells):
+        fits = fit([n for n in fits if n not in odd])
+        for n in odd:
+            fits |= fit([n])
+    return [fits[n] for n in range(len(wells))]
+
+
+def _check_reach(
+    wells: Sequence[Well],
+    peak: UndividedPeak,
+    *,
+    generations: int,
+    autofluorescence: float | None,
+) -> None:
+    problems = [
+        Problem(
+            "wells",
+            f"cells between generation 0 and {generations} of the undivided peak, "
+            f"{peak.intensity:.4g}, in {well.stimulus} {well.replicate}",
+            "check the channel and the gate, or leave the well out",
+            patient=well.subject,
+            found=f"{np.size(well.cfse)} cells, none there",
+        )
+        for well in wells
+        if not events_in_reach(
+            well.cfse, peak, generations=generations, autofluorescence=autofluorescence
+        )
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def _unlabelled(wells: Sequence[Well]) -> float | None:
@@ -160,8 +222,8 @@ def wells_table(judged: Sequence[JudgedWell]) -> pl.DataFrame:
     -------
     DataFrame [subject, stimulus, replicate, events, cfse_low_percent, net_cfse_low_percent,
         division_index, proliferation_index, expansion_index, replication_index, percent_divided,
-        ..._error, fit_rms, fit_misfit, undivided_peak, undivided_width, shift, autofluorescence,
-        flags]
+        ..._error, fit_rms, fit_misfit, undivided_peak, undivided_width, shift, spacing,
+        autofluorescence, flags]
         Sorted by subject, stimulus, replicate. Indices that cannot be told are null; ``flags`` says
         why, see `fit_flags`.
     """
@@ -183,6 +245,7 @@ def wells_table(judged: Sequence[JudgedWell]) -> pl.DataFrame:
                 "undivided_peak": one.peak.intensity,
                 "undivided_width": one.peak.width,
                 "shift": one.fit.shift,
+                "spacing": one.fit.spacing,
                 "autofluorescence": one.fit.autofluorescence,
                 "flags": ", ".join(fit_flags(one.fit)) or None,
             }

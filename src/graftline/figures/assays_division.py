@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from graftline.assays.generation_model import peak_density
 from graftline.assays.generations import Floats, GenerationFit, UndividedPeak
 from graftline.assays.mlr import JudgedWell
 from graftline.figures.theme import (
@@ -175,9 +176,9 @@ def _scaled_counts(values: Floats, edges: Floats) -> Floats:
 
 
 def _generation_curve(fit: GenerationFit, generation: int, logs: Floats) -> Floats:
-    width = fit.width if generation == 0 else fit.divided_width
+    width = fit.widths[generation]
     z = (logs - np.log2(fit.peaks[generation])) / width
-    density = np.exp(-0.5 * z**2) / (width * np.sqrt(2 * np.pi))
+    density = peak_density(z, fit.undivided)[0] / width
     return np.asarray(fit.cells[generation] / _BINS * density)
 
 

@@ -53,13 +53,14 @@ def _text(study: MlrStudy) -> tuple[str, ...]:
     said = (
         f"Autofluorescence {study.options.autofluorescence:.3g}, as given."
         if given
-        else "Autofluorescence is the median of unlabelled wells where the sheet has them, else "
-        "what the crowding of late generations shows, else 0."
+        else "Autofluorescence is the median of unlabelled wells where the sheet has them, else it "
+        "is fitted, and the doubt about it is in the standard errors."
     )
     return (
-        "Every division halves CFSE. The undivided peak comes from the person's unstimulated "
-        "wells; the cells of each generation are fitted by maximum likelihood, with a small shift "
-        f"of the whole comb and one width for all divided generations. {said}",
+        "Every division halves CFSE. The undivided peak and its shape come from the person's "
+        "unstimulated wells; the cells of each generation are fitted by maximum likelihood over "
+        "all wells of the person and day, each with a small shift of its comb, all with one "
+        f"spacing and width of the divided generations. {said}",
     )
 
 

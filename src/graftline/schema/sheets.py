@@ -152,8 +152,8 @@ MLR_SHEET = Sheet(
             "scale",
             "text",
             False,
-            "How a CSV holds intensities; linear unless named",
-            ("linear", "log2", "ln", "log10"),
+            "How a CSV holds intensities; linear unless named; channel: 1,024 over four decades",
+            ("linear", "log2", "ln", "log10", "channel"),
         ),
     ),
 )

@@ -18,6 +18,9 @@ FLAG_WORDS = {
     "late_generations_merge": "late generations merge",
     "many_in_last_generation": "many cells in the last generation",
     "many_outside": "many events outside the peaks",
+    "unstimulated_divided": "unstimulated cells divided, or their peak has a tail",
+    "no_undivided_cells": "no undivided cells to count from",
+    "autofluorescence_doubted": "histogram speaks against the autofluorescence given",
 }
 
 
