@@ -33,6 +33,21 @@ def test_wide_export_of_genotyping_software(tmp_path: Path) -> None:
     assert found.percent["D"] == pytest.approx(100 * (1 - 2 / 9))
 
 
+def test_a_table_of_peaks_as_the_sequencer_software_writes_it(tmp_path: Path) -> None:
+    # one row per peak, a tab at the end of every line, peaks of no locus, off-ladder peaks
+    (tmp_path / "p.txt").write_text(
+        "Dye/Sample Peak\tSample File Name\tMarker\tAllele\tSize\tHeight\tArea\tData Point\t\n"
+        '"B,1"\tm3.fsa\tD3S1358\tOL\t104.29\t124\t737\t1942\t\n'
+        '"B,3"\tm3.fsa\tD3S1358\t14\t120.33\t941\t5862\t2086\t\n'
+        '"B,13"\tm3.fsa\t\t\t321.11\t150\t957\t4053\t\n'
+        '"Y,1"\tm3.fsa\tAMEL\tX\t104.29\t1131\t6424\t1942\t\n'
+    )
+    assert read_str_peaks(tmp_path / "p.txt").rows() == [
+        ("m3.fsa", "D3S1358", "14", 5862.0),
+        ("m3.fsa", "AMEL", "X", 6424.0),
+    ]
+
+
 def test_long_tables_and_heights(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text("sample,locus,allele,height\ns,A,7,10\ns,A,8,20\n")

@@ -16,8 +16,8 @@ def read_str_peaks(path: str | Path) -> pl.DataFrame:
 
     Either long (``sample, locus, allele, area``) or as genotyping software exports them, one row
     per sample and marker with ``Allele 1, Area 1, Allele 2, ...``; ``Height`` where there is no
-    ``Area``, ``Marker`` for ``locus``, ``Sample Name`` for ``sample``. Off-ladder (OL) peaks are
-    left out.
+    ``Area``, ``Marker`` for ``locus``, ``Sample Name`` or ``Sample File Name`` for ``sample``.
+    Off-ladder (OL) peaks and peaks of no locus are left out.
 
     Returns
     -------
@@ -36,7 +36,11 @@ def read_str_peaks(path: str | Path) -> pl.DataFrame:
     rows = _needs(
         table, rows.rename({size: "area"}, strict=False), ("sample", "locus", "allele", "area")
     )
-    peaks = rows.filter(pl.col("allele").is_not_null(), pl.col("allele").str.to_uppercase() != "OL")
+    peaks = rows.filter(
+        pl.col("locus").is_not_null(),
+        pl.col("allele").is_not_null(),
+        pl.col("allele").str.strip_chars().str.to_uppercase() != "OL",
+    )
     return _numbers(table, peaks, "area").select("sample", "locus", "allele", "area")
 
 
@@ -107,8 +111,11 @@ def _text_rows(table: TableFile) -> pl.DataFrame:
 
 
 def _known_names(table: TableFile) -> dict[str, str]:
-    other = {"marker": "locus", "sample_name": "sample", "sample_file": "sample_file"}
+    other = {"marker": "locus", "sample_name": "sample"}
     plain = {name: name.lower().replace(" ", "_") for name in table.columns}
+    if not {"sample", "sample_name"} & set(plain.values()):
+        # a table of peaks names the sample by its file
+        other |= {"sample_file_name": "sample", "sample_file": "sample"}
     return {name: other.get(lower, lower) for name, lower in plain.items()}
 
 

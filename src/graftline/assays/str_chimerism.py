@@ -1,22 +1,31 @@
 """Donor share from STR peak areas: a least-squares mixture over all informative loci."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar, nnls
 
+from graftline.assays.str_mixture import (
+    REPEAT,
+    Dropout,
+    Floats,
+    Locus,
+    Stutter,
+    alone,
+    dropout_of,
+    fitted_stutter,
+    is_informative,
+    jackknife_error,
+    joint_shares,
+    locus_of,
+    missing_alleles,
+    odd_loci,
+    residual,
+    seen_stutter,
+    without_each,
+)
 from graftline.problems import InputError, Problem, Severity
-
-Floats = NDArray[np.float64]
-# Fewer alleles in stutter position than this say nothing about stutter.
-_STUTTER_POSITIONS = 4
-_MOST_STUTTER = 0.25
-# Share of a locus's area below which scatter no longer shrinks with the peak.
-_SCATTER_FLOOR = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,32 +111,94 @@ def estimate_chimerism(
     people = [*donors, recipient]
     positions = _genotype_table(genotypes, people, sample)
     areas, problems = _peak_table(peaks, positions, sample, stutter)
-    loci = sorted(set(areas) & set(positions))
-    patterns = {locus: _pattern(positions[locus], areas[locus], people) for locus in loci}
-    usable = [locus for locus in loci if _informative(*patterns[locus])]
-    _check_informative(sample, loci, [patterns[locus][0] for locus in usable], people)
-    chosen = _seen_stutter(areas, positions) if stutter is None else stutter
-    if chosen is None:
-        chosen = _fitted_stutter({locus: patterns[locus] for locus in usable})
-    known = {locus: patterns[locus] for locus in usable}
-    shares = _joint_shares(known, chosen)
-    table = _locus_table(sorted(positions), usable, patterns, chosen, shares)
-    alone = table.filter(pl.col("informative"))["donor_percent"].drop_nulls().to_numpy()
+    names = sorted(set(areas) & set(positions))
+    loci = {name: locus_of(positions[name], areas[name], people) for name in names}
+    known = {name: locus for name, locus in loci.items() if is_informative(locus)}
+    _check_informative(sample, names, [locus.copies for locus in known.values()], people)
+    ratios = _stutter(stutter, areas, positions, known)
+    dropout = dropout_of(known, min(a for found in areas.values() for a in found.values() if a > 0))
+    shares = joint_shares(known, ratios, dropout=dropout)
+    without = without_each(known, ratios, shares, dropout=dropout)
+    table = _locus_table(sorted(positions), loci, known, ratios, shares)
+    single = table.filter(pl.col("informative"))["donor_percent"].drop_nulls().to_numpy()
     donor = float(shares[:-1].sum() * 100)
-    mean = float(alone.mean())
-    sd = float(alone.std(ddof=1)) if alone.size > 1 else float("nan")
+    mean = float(single.mean()) if single.size else float("nan")
+    sd = float(single.std(ddof=1)) if single.size > 1 else float("nan")
     return Chimerism(
         dict(zip(people, (100 * shares).tolist(), strict=True)),
-        _jackknife_error(known, chosen, shares),
+        jackknife_error(without),
         mean,
         sd,
         100 * sd / mean if mean > 0 else float("nan"),
-        len(usable),
-        chosen,
+        len(known),
+        ratios.back,
         chimerism_label(donor, full_percent=full_percent, detection_percent=detection_percent),
         table,
-        tuple(problems),
+        (
+            *problems,
+            *_dropped_out(known, shares, dropout, people, sample),
+            *_odd(without, donor, table, sample),
+        ),
     )
+
+
+def _stutter(
+    given: float | None,
+    areas: Mapping[str, Mapping[int, float]],
+    positions: Mapping[str, Mapping[str, Sequence[int]]],
+    loci: Mapping[str, Locus],
+) -> Stutter:
+    if given is not None:
+        return Stutter(given, 0.0)
+    back = seen_stutter(areas, positions, -REPEAT)
+    forward = seen_stutter(areas, positions, REPEAT) or 0.0
+    return Stutter(fitted_stutter(loci) if back is None else back, forward)
+
+
+def _odd(
+    without: Mapping[str, float], donor: float, table: pl.DataFrame, sample: str
+) -> list[Problem]:
+    alone = dict(table.select("locus", "donor_percent").rows())
+    return [
+        Problem(
+            sample,
+            f"donor percent of {locus} like that of the other loci",
+            "look at its peaks: an artefact, a wrong genotype, or a lost chromosome; without it "
+            f"the donors have {without[locus]:.1f} %",
+            Severity.WARNING,
+            found=f"{donor:.1f} % with it"
+            + (f", {alone[locus]:.1f} % by it alone" if alone[locus] is not None else ""),
+        )
+        for locus in odd_loci(without, donor)
+    ]
+
+
+def _dropped_out(
+    loci: Mapping[str, Locus],
+    shares: Floats,
+    dropout: Dropout | None,
+    people: Sequence[str],
+    sample: str,
+) -> list[Problem]:
+    """People of whom some alleles are seen and others are not: the sample is at its limit."""
+    if dropout is None:
+        return []
+    found = []
+    for n, person in enumerate(people):
+        lacks, of = missing_alleles(loci, n)
+        if lacks and dropout.seen[n]:
+            found.append(
+                Problem(
+                    sample,
+                    "a peak at every allele of a person who is in the sample",
+                    "the share is near the limit of detection of this sample: more DNA, or a "
+                    "longer injection, would show it",
+                    Severity.WARNING,
+                    found=f"{lacks} of {of} alleles that only {person} has are missing, "
+                    f"{100 * shares[n]:.1f} %",
+                )
+            )
+    return found
 
 
 def chimerism_label(
@@ -275,6 +346,8 @@ def _peak_table(
 
 
 def _untyped_loci(measured: set[str], typed: set[str], sample: str) -> list[Problem]:
+    # a woman has none of these, and no place in a comparison that needs everybody's
+    measured = {name for name in measured if not name.upper().startswith(("DY", "YINDEL", "Y IND"))}
     if not measured - typed:
         return []
     remedy = "these loci are left out; check their names, or type them"
@@ -308,145 +381,22 @@ def _foreign_peaks(
     return problems
 
 
-def _pattern(
-    genotypes: dict[str, list[int]], areas: dict[int, float], people: Sequence[str]
-) -> tuple[Floats, Floats, Floats]:
-    """Copies (alleles, people), the same for alleles one repeat longer, and areas.
-
-    Positions are the alleles of the people: peaks elsewhere are stutter or foreign.
-    """
-    alleles = sorted({a for person in people for a in genotypes[person]})
-    copies = np.zeros((len(alleles), len(people)))
-    longer = np.zeros_like(copies)
-    for j, person in enumerate(people):
-        own = genotypes[person] if len(genotypes[person]) == 2 else genotypes[person] * 2
-        for allele in own:
-            copies[alleles.index(allele), j] += 0.5
-            if allele - 10 in alleles and allele > 0:
-                longer[alleles.index(allele - 10), j] += 0.5
-    return copies, longer, np.array([areas.get(a, 0.0) for a in alleles])
-
-
-def _informative(copies: Floats, longer: Floats, areas: Floats) -> bool:
-    """Whether the contributors' patterns differ; with several donors, of some of them."""
-    return bool(areas.sum() > 0 and np.linalg.matrix_rank(copies) > 1)
-
-
-def _joint_shares(
-    patterns: dict[str, tuple[Floats, Floats, Floats]],
-    stutter: float,
-    start: Floats | None = None,
-    tolerance: float = 1e-10,
-) -> Floats:
-    """Shares that sum to 1 and fit the area shares of all loci best."""
-    people = next(iter(patterns.values()))[0].shape[1]
-    shares = np.full(people, 1 / people) if start is None else start
-    for _ in range(100):
-        rows, wanted = [], []
-        for copies, longer, areas in patterns.values():
-            expected = copies + stutter * longer
-            fitted = expected @ shares / (expected @ shares).sum()
-            weight = 1 / (fitted + _SCATTER_FLOOR)
-            rows.append(weight[:, None] * expected / (expected @ shares).sum())
-            wanted.append(weight * areas / areas.sum())
-        # A heavy row makes the shares sum to 1; non-negative least squares does the rest.
-        heavy = 1e4
-        design = np.vstack([*rows, np.full((1, people), heavy)])
-        solved = nnls(design, np.concatenate([*wanted, [heavy]]))[0]
-        change = np.abs(solved / solved.sum() - shares).max()
-        shares = solved / solved.sum()
-        if change < tolerance:
-            break
-    return shares
-
-
-def _jackknife_error(
-    patterns: dict[str, tuple[Floats, Floats, Floats]], stutter: float, shares: Floats
-) -> float:
-    """Standard error of the donors' joint percent, leaving out one locus at a time."""
-    found = []
-    for left_out in patterns:
-        rest = {locus: pattern for locus, pattern in patterns.items() if locus != left_out}
-        if (
-            not rest
-            or np.linalg.matrix_rank(np.vstack([c for c, _, _ in rest.values()]))
-            < (next(iter(rest.values()))[0].shape[1])
-        ):
-            return float("nan")
-        found.append(100 * float(_joint_shares(rest, stutter, shares, 1e-6)[:-1].sum()))
-    away = np.array(found) - np.mean(found)
-    return float(np.sqrt((len(found) - 1) / len(found) * (away**2).sum()))
-
-
-def _seen_stutter(
-    areas: dict[str, dict[int, float]], positions: dict[str, dict[str, list[int]]]
-) -> float | None:
-    """Median ratio of peaks one repeat below a large allele where nobody has an allele.
-
-    None where such peaks are rare: software has removed them.
-    """
-    ratios = []
-    for locus, peaks in areas.items():
-        own = {a for alleles in positions.get(locus, {}).values() for a in alleles}
-        large = 0.1 * sum(peaks.values())
-        ratios += [
-            peaks.get(allele - 10, 0.0) / peaks[allele]
-            for allele in own & set(peaks)
-            if allele > 0 and allele - 10 not in own and peaks[allele] > large
-        ]
-    seen = [ratio for ratio in ratios if ratio > 0]
-    enough = len(seen) >= _STUTTER_POSITIONS and 2 * len(seen) > len(ratios)
-    return min(float(np.median(seen)), _MOST_STUTTER) if enough else None
-
-
-def _fitted_stutter(patterns: dict[str, tuple[Floats, Floats, Floats]]) -> float:
-    """Ratio that fits the alleles in stutter position of another best; 0 where they are few."""
-    if sum(int(longer.any(axis=1).sum()) for _, longer, _ in patterns.values()) < (
-        _STUTTER_POSITIONS
-    ):
-        return 0.0
-
-    def misfit(ratio: float) -> float:
-        shares = _joint_shares(patterns, ratio)
-        return sum(_residual(pattern, ratio, shares) ** 2 for pattern in patterns.values())
-
-    found: Any = minimize_scalar(
-        misfit, bounds=(0.0, _MOST_STUTTER), method="bounded", options={"xatol": 1e-7}
-    )
-    return float(found.x) if found.fun < misfit(0.0) - 1e-10 else 0.0
-
-
-def _residual(pattern: tuple[Floats, Floats, Floats], stutter: float, shares: Floats) -> float:
-    copies, longer, areas = pattern
-    expected = (copies + stutter * longer) @ shares
-    fitted = expected / expected.sum()
-    away = (areas / areas.sum() - fitted) / (fitted + _SCATTER_FLOOR)
-    return float(np.sqrt((away**2).mean()))
-
-
 def _locus_table(
-    loci: list[str],
-    usable: list[str],
-    patterns: dict[str, tuple[Floats, Floats, Floats]],
-    stutter: float,
+    names: Sequence[str],
+    loci: Mapping[str, Locus],
+    known: Mapping[str, Locus],
+    stutter: Stutter,
     shares: Floats,
 ) -> pl.DataFrame:
     rows: list[tuple[str, bool, float | None, float | None, str | None]] = []
-    for locus in loci:
-        if locus not in patterns:
-            rows.append((locus, False, None, None, "no peaks here"))
-            continue
-        copies, longer, areas = patterns[locus]
-        if locus not in usable:
-            rows.append((locus, False, None, None, "the people do not differ here"))
-            continue
-        expected = copies + stutter * longer
-        fitted = expected @ shares / (expected @ shares).sum()
-        weight = 1 / (fitted + _SCATTER_FLOOR)
-        solved = np.linalg.lstsq(weight[:, None] * expected, weight * areas, rcond=None)[0]
-        alone = np.linalg.matrix_rank(copies) == copies.shape[1] and solved.sum() > 0
-        percent = float(100 * solved[:-1].sum() / solved.sum()) if alone else None
-        rows.append((locus, True, percent, _residual(patterns[locus], stutter, shares), None))
+    for name in names:
+        if name not in loci:
+            rows.append((name, False, None, None, "no peaks here"))
+        elif name not in known:
+            rows.append((name, False, None, None, "the people do not differ here"))
+        else:
+            percent = alone(known[name], stutter, shares)
+            rows.append((name, True, percent, residual(known[name], stutter, shares), None))
     schema = {
         "locus": pl.String,
         "informative": pl.Boolean,
