@@ -159,3 +159,20 @@ def test_integrating_by_kept_constants_is_integrating_by_parameters():
     for both in ((None, None), (cohort.parameters, constants)):
         with pytest.raises(ValueError, match="expected one of them"):
             integrate(states, both[0], start, stops, constants=both[1])
+
+
+# Primary graft failure is judged on a day after HSCT (definitions: 30, or what a protocol says);
+# filgrastim that has not helped by then is not given for months.
+@pytest.mark.parametrize("last_day", [30, 21])
+def test_filgrastim_ends_where_graft_failure_is_judged(last_day):
+    protocol = shipped_protocol("all-in-one-2024")
+    definitions = protocol.definitions.model_copy(update={"graft_failure_day": last_day})
+    plan = plan_of(protocol.model_copy(update={"definitions": definitions}))
+    numbers = np.arange(160, 196)
+    trial = simulate_trial(plan, streams_of(5), numbers, followup=YEAR, threads=1).trial
+    given = (
+        trial["drugs"].filter(pl.col("drug") == "filgrastim").join(hsct_days(trial), on="patient")
+    )
+    after = given["end_day"] - given["hsct_day"]
+    assert after.max() == last_day
+    assert after.min() < 20

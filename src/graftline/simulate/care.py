@@ -186,17 +186,22 @@ def give_gcsf(
     day: int,
     anc: Floats,
     *,
+    last_hsct_day: float,
     from_hsct_day: int = 5,
     until_anc: float = 0.5,
     for_days: int = 3,
 ) -> None:
-    """G-CSF from day 5 after HSCT until ANC has been 0.5e9/L for three visits."""
+    """G-CSF from day 5 after HSCT until ANC has been 0.5e9/L for three visits.
+
+    At most until the first visit from ``last_hsct_day`` on, when the protocol judges graft failure:
+    who has not answered by then is not given it for months.
+    """
     since = day - ward.hsct_day[rows]
     good = anc >= until_anc
     ward.anc_days[rows] = np.where(good, ward.anc_days[rows] + 1, 0)
     running = ~np.isnan(ward.gcsf_since[rows])
-    recovered = rows[running & (ward.anc_days[rows] >= for_days)]
-    _end_gcsf(ward, ledger, recovered, day)
+    done = (ward.anc_days[rows] >= for_days) | (since >= last_hsct_day)
+    _end_gcsf(ward, ledger, rows[running & done], day)
     start = rows[(since == from_hsct_day) & ~good]
     ward.gcsf_since[start] = day
     column(ward.parameters, "gcsf")[start] = 1.0

@@ -138,7 +138,8 @@ def _visit(case: Case, ward: Ward, ledger: Ledger, due: Due, present: Integers, 
         )
         _plan_salvage(case, ward, counted, day, anc, platelets, hemoglobin)
     care.transfuse(ward, ledger, counted, day, platelets, hemoglobin)
-    care.give_gcsf(ward, ledger, counted, day, anc)
+    judged = case.plan.protocol.definitions.graft_failure_day
+    care.give_gcsf(ward, ledger, counted, day, anc, last_hsct_day=judged)
 
 
 def _numbers(case: Case, rows: Integers) -> Integers:

@@ -83,7 +83,7 @@ def simulate_trial(
     entered = uniforms(streams, numbers, "entry")[:, 0] * calendar.accrual_days
     end_day = np.floor(calendar.longest_days - entered)
     ward, ledger = treat(case, end_day, threads=threads, kinds=kinds_written(only, analytes))
-    title = f"{len(numbers)} virtual patients by {plan.protocol.name}"
+    title = f"{len(numbers):,} virtual patients by {plan.protocol.name}"
     trial = trial_of(case, ward, ledger, name=name, title=title, only=only, analytes=analytes)
     names = cohort.table["patient"]
     failed = np.flatnonzero(ward.status)
