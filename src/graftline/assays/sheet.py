@@ -160,7 +160,9 @@ def repeated_rows(
         first=pl.col("row").min().over(*by), name=pl.concat_str(*by, separator=", ")
     ).filter(pl.col("row") > pl.col("first"))
     return [
-        Problem(file, f"{expected}; row {first} is the same", remedy, row=row, found=safe_text(name))
+        Problem(
+            file, f"{expected}; row {first} is the same", remedy, row=row, found=safe_text(name)
+        )
         for row, first, name in again.select("row", "first", "name").rows()
     ]
 
