@@ -85,7 +85,7 @@ def test_switches_touch_only_the_patients_named():
     assert column(products, "aG").tolist() == [0.0, 0.1, 0.0]
     assert column(products, "aD").tolist() == [1.0, 1.0, 1.0]
     with pytest.raises(ValueError, match="'cord'"):
-        events.set_product(parameters, ["donor", "cord", "donor"])  # type: ignore[list-item]
+        events.set_product(parameters, ["donor", "cord", "donor"])  # type: ignore[list-item]  # refused
 
 
 def test_birth_death_probabilities():

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 from pathlib import Path
+from typing import Any
 
 import flowio
 import numpy as np
@@ -231,8 +232,8 @@ def test_random_bytes_are_findings(tmp_path: Path) -> None:
         ({"version": "FCS9.9"}, "version 2.0"),
     ],
 )
-def test_faults_are_named(tmp_path: Path, faults: dict[str, object], words: str) -> None:
-    assert words in message(write_fcs(tmp_path / "f.fcs", EVENTS, **faults))  # type: ignore[arg-type]
+def test_faults_are_named(tmp_path: Path, faults: dict[str, Any], words: str) -> None:
+    assert words in message(write_fcs(tmp_path / "f.fcs", EVENTS, **faults))
 
 
 def test_wrong_byte_order_is_recognised(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def test_integers_of_every_whole_number_of_bytes(tmp_path: Path, order: str, nam
 
 @pytest.mark.parametrize("order", ["1,2,3,4", "4,3,2,1", "1,2", "2,1"])
 def test_byte_orders_of_two_and_four(tmp_path: Path, order: str) -> None:
-    kind = {"kind": "I", "bits": 16, "ranges": 1024}
-    sample = read_fcs(write_fcs(tmp_path / "o.fcs", TWO, order=order, **kind))  # type: ignore[arg-type]
+    path = write_fcs(tmp_path / "o.fcs", TWO, order=order, kind="I", bits=16, ranges=1024)
+    sample = read_fcs(path)
     assert channel_values(sample, "C2").tolist() == [3.0, 4.0]
 
 

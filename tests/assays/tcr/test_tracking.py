@@ -12,6 +12,7 @@ from graftline.assays.tcr.clones import read_clones
 from graftline.assays.tcr.expansion import expansion_test, fisher_two_sided
 from graftline.assays.tcr.overlap import overlap_table
 from graftline.assays.tcr.tracking import (
+    TieRule,
     rank_clones,
     summarize_tracked,
     track_clones,
@@ -35,8 +36,8 @@ COURSE = table(
 @pytest.mark.parametrize(
     ("ties", "chosen"), [("order", "ABC"), ("include", "ABCDE"), ("exclude", "AB")]
 )
-def test_the_tie_rule_at_the_cut(ties: str, chosen: str) -> None:
-    ranked = rank_clones(COURSE, at="m12", key="aa", top=3, ties=ties)  # type: ignore[arg-type]
+def test_the_tie_rule_at_the_cut(ties: TieRule, chosen: str) -> None:
+    ranked = rank_clones(COURSE, at="m12", key="aa", top=3, ties=ties)
     assert "".join(ranked["junction_aa"]) == chosen
     assert ranked["tied_at_cut"].to_list() == [clone in "CDE" for clone in chosen]
 
