@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.special import chdtrc
 
+from graftline.stats.event_counts import FloatArray, IntArray
 from graftline.stats.result_text import text_p_value
 
 
@@ -29,3 +31,29 @@ def equals(p_value: float) -> str:
     """``= 0.012`` or ``< 0.0001``."""
     text = text_p_value(p_value)
     return text if text.startswith("<") else f"= {text}"
+
+
+def quadratic_form(score: FloatArray, variance: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Score' V^- score over the directions in which the score can vary, and how many they are.
+
+    Of one score (k) with its variance (k x k), or of many at once, the first axes alike.
+    """
+    values, vectors = np.linalg.eigh(variance)
+    real = values > 1e-10 * np.maximum(values[..., -1:], 1e-300)
+    along = np.einsum("...ij,...i->...j", vectors, score)
+    parts = np.where(real, along**2 / np.where(real, values, 1.0), 0.0)
+    return parts.sum(axis=-1), np.count_nonzero(real, axis=-1)
+
+
+def wald_test(coef: FloatArray, variance: FloatArray) -> ChiSquare:
+    """Test that all coefficients are 0; of those alone whose robust variance is not 0.
+
+    Fewer independent patients than covariates leave a robust variance without an inverse; the
+    degrees of freedom are then those it has.
+    """
+    root = np.sqrt(np.diag(variance))
+    varies = root > 0.0
+    unit = root[varies]
+    correlation = variance[np.ix_(varies, varies)] / np.outer(unit, unit)
+    statistic, df = quadratic_form(coef[varies] / unit, correlation) if unit.size else (0.0, 0)
+    return chi_square(float(statistic), int(df)) if df else ChiSquare(float("nan"), 0, float("nan"))

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc, ndtri
 
-from graftline.stats.chi_square import ChiSquare, chi_square
+from graftline.stats.chi_square import ChiSquare, chi_square, wald_test
 from graftline.stats.cox_data import CoxData, cell_rows, cox_data, risk_cells
 from graftline.stats.cox_exact import exact_evaluation
 from graftline.stats.cox_likelihood import (
@@ -25,6 +25,7 @@ from graftline.stats.cox_likelihood import (
     evaluate_partial_likelihood,
     likelihood_rows,
     maximise,
+    refuse_flat_variance,
 )
 from graftline.stats.cox_variance import CoxLayout, robust_variance, score_residuals
 from graftline.stats.design import Covariates
@@ -227,14 +228,16 @@ def coefficient_frame(
 ) -> pl.DataFrame:
     """Names, coefficients and hazard ratios with Wald limits and p-values."""
     reach = float(ndtri(0.5 + level / 2.0)) * std_error
+    with np.errstate(over="ignore"):  # a limit that no number holds is infinite
+        ratio, lower, upper = np.exp(coef), np.exp(coef - reach), np.exp(coef + reach)
     return pl.DataFrame(
         {
             "covariate": list(names),
             "coef": coef,
             "std_error": std_error,
-            "hazard_ratio": np.exp(coef),
-            "lower": np.exp(coef - reach),
-            "upper": np.exp(coef + reach),
+            "hazard_ratio": ratio,
+            "lower": lower,
+            "upper": upper,
             "p_value": chdtrc(1.0, (coef / std_error) ** 2),
         }
     )
@@ -269,9 +272,9 @@ def _finish(
     if sandwich:
         residual = score_residuals(data, layout, top.coef, ties == "efron")
         variance = robust_variance(naive, residual, data.weights, data.cluster)
+        refuse_flat_variance(variance, naive, data.design.names)
     p = coef.size
     null, best = top.at_zero, top.at_coef
-    wald = float(coef @ np.linalg.solve(variance, coef)) if np.any(coef) else 0.0
     return CoxFit(
         names=data.design.names,
         coef=coef,
@@ -281,7 +284,7 @@ def _finish(
         log_likelihood=best.value,
         log_likelihood_null=null.value,
         likelihood_ratio=chi_square(max(0.0, 2.0 * (best.value - null.value)), p),
-        wald=chi_square(wald, p),
+        wald=wald_test(coef, variance),
         score=chi_square(float(null.score @ np.linalg.solve(null.information, null.score)), p),
         n=data.n,
         events=int(np.count_nonzero(data.event)),

@@ -289,6 +289,7 @@ def maximise(
     refuse_singular(at_zero.information, names)
     for iteration in range(1, max_iterations + 1):
         step = _newton_step(here, names)
+        newton = float(np.max(np.abs(step)))
         there = evaluate(coef + step)
         while not there.value >= here.value - 1e-9 * (1.0 + abs(here.value)):
             if np.max(np.abs(step)) < 1e-14:
@@ -299,7 +300,7 @@ def maximise(
         gain = there.value - here.value
         here = there
         longest = float(np.max(np.abs(step)))
-        if longest < _STILL:
+        if newton < _STILL:  # a step made this short by halving is no sign of a maximum
             return Maximum(coef, here, at_zero, iteration)
         if longest > _RUNAWAY_STEP and abs(gain) < 1e-7 * max(1.0, 1e-3 * abs(here.value)):
             raise SeparationError(_separation(step, names))
@@ -327,7 +328,8 @@ def refuse_singular(information: FloatArray, names: tuple[str, ...]) -> None:
     SingularInformationError
     """
     diagonal = np.diag(information)
-    flat = diagonal <= _SINGULAR * max(float(diagonal.max(initial=0.0)), 1e-300)
+    # Columns have unit spread, so that a sum this small is rounding and no information.
+    flat = diagonal <= _SINGULAR * max(float(diagonal.max(initial=0.0)), 1e-4)
     if np.any(flat):
         which = ", ".join(name for name, bad in zip(names, flat, strict=True) if bad)
         raise SingularInformationError(
@@ -343,6 +345,22 @@ def refuse_singular(information: FloatArray, names: tuple[str, ...]) -> None:
         raise SingularInformationError(
             f"covariates: {which} are a linear combination of each other\n"
             "  expected columns of which none follows from the others\n  leave one of them out"
+        )
+
+
+def refuse_flat_variance(variance: FloatArray, naive: FloatArray, names: tuple[str, ...]) -> None:
+    """Name the covariates to which no patient contributes: a standard error of 0 is none.
+
+    Raises
+    ------
+    SingularInformationError
+    """
+    flat = np.diag(variance) <= 1e-20 * np.diag(naive)
+    if np.any(flat):
+        which = ", ".join(name for name, bad in zip(names, flat, strict=True) if bad)
+        raise SingularInformationError(
+            f"covariates: the robust variance of {which} is 0\n  expected events at two times or "
+            "more, in more than one patient or cluster\n  describe the groups apart instead"
         )
 
 

@@ -14,10 +14,16 @@ from numpy.typing import ArrayLike
 from scipy.special import chdtrc
 
 from graftline.stats.censoring_weights import Convention
-from graftline.stats.chi_square import ChiSquare, chi_square
+from graftline.stats.chi_square import ChiSquare, wald_test
 from graftline.stats.competing_data import CompetingData, competing_data
 from graftline.stats.cox import coefficient_frame, coefficient_text
-from graftline.stats.cox_likelihood import Evaluation, FitError, Maximum, maximise
+from graftline.stats.cox_likelihood import (
+    Evaluation,
+    FitError,
+    Maximum,
+    maximise,
+    refuse_flat_variance,
+)
 from graftline.stats.design import Covariates, Design, design_like, design_matrix
 from graftline.stats.event_counts import FloatArray, IntArray
 from graftline.stats.fine_gray_likelihood import (
@@ -231,6 +237,7 @@ def _finish(
     change = influence @ naive
     units = np.outer(layout.scale, layout.scale)
     variance = change.T @ change / units
+    refuse_flat_variance(variance, naive / units, design.names)
     coef = top.coef / layout.scale
     return FineGrayFit(
         names=design.names,
@@ -240,7 +247,7 @@ def _finish(
         naive_variance=naive / units,
         log_likelihood=top.at_coef.value,
         log_likelihood_null=top.at_zero.value,
-        wald=chi_square(float(coef @ np.linalg.solve(variance, coef)), coef.size),
+        wald=wald_test(coef, variance),
         cause=cause,
         n=data.time.size,
         events=int(np.count_nonzero(layout.of_interest)),

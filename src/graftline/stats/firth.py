@@ -55,14 +55,16 @@ class FirthCoxFit:
 
     def to_frame(self) -> pl.DataFrame:
         """One row per coefficient; limits are of the hazard ratio."""
+        with np.errstate(over="ignore"):  # a limit that no number holds is infinite
+            ratio, lower, upper = (np.exp(v) for v in (self.coef, self.lower, self.upper))
         return pl.DataFrame(
             {
                 "covariate": list(self.names),
                 "coef": self.coef,
                 "std_error": self.std_error,
-                "hazard_ratio": np.exp(self.coef),
-                "lower": np.exp(self.lower),
-                "upper": np.exp(self.upper),
+                "hazard_ratio": ratio,
+                "lower": lower,
+                "upper": upper,
                 "p_value": self.p_value,
             }
         )
@@ -124,9 +126,14 @@ def firth_cox(
     zero = np.zeros(p)
     null = _evaluate(rows, zero, ties == "efron")
     refuse_singular(null.information, data.design.names)
-    coef, best = _climb(rows, zero, everything, ties == "efron")
-    variance = np.asarray(np.linalg.inv(best.information), dtype=np.float64)
-    profile = [_profile(rows, coef, best, variance, j, ties == "efron", level) for j in range(p)]
+    try:
+        coef, best = _climb(rows, zero, everything, ties == "efron")
+        variance = np.asarray(np.linalg.inv(best.information), dtype=np.float64)
+        profile = [
+            _profile(rows, coef, best, variance, j, ties == "efron", level) for j in range(p)
+        ]
+    except np.linalg.LinAlgError as error:
+        raise NotConvergedError(_NOT_REACHED) from error
     lower, upper, p_value = (np.array(column) for column in zip(*profile, strict=True))
     units = rows.scale
     return FirthCoxFit(
@@ -195,10 +202,14 @@ def _climb(
         coef, here = coef + step, there
         if longest < 1e-9:
             return coef, here
-    raise NotConvergedError(
-        "the maximum of the penalised likelihood was not reached in 500 iterations\n  look for "
-        "covariates with extreme values or nearly equal columns; rescale or leave them out"
-    )
+    raise NotConvergedError(_NOT_REACHED)
+
+
+_NOT_REACHED = (
+    "the maximum of the penalised likelihood was not reached in 500 iterations\n  look for "
+    "covariates with extreme values or nearly equal columns, or too many for the events; rescale "
+    "or leave them out"
+)
 
 
 def _curvature(

@@ -13,7 +13,7 @@ import polars as pl
 from numba import njit
 from numpy.typing import ArrayLike
 
-from graftline.stats.chi_square import ChiSquare, chi_square
+from graftline.stats.chi_square import ChiSquare, chi_square, quadratic_form
 from graftline.stats.competing_data import CompetingData, competing_data
 from graftline.stats.event_counts import FloatArray, IntArray, index_times
 from graftline.stats.inputs import StatsInputError
@@ -105,7 +105,7 @@ def gray_test(
     """
     data = competing_data(time, status, group=group, strata=strata)
     score, variance = gray_score(data, cause, rho)
-    found, directions = quadratic(score, variance)
+    found, directions = quadratic_form(score, variance)
     statistic, df = float(found), int(directions)
     if df == 0:
         raise StatsInputError(
@@ -246,15 +246,3 @@ def _weights_at(
             if at_risk[i] > 0.0 and at_risk[g] > 0.0:
                 share = at_risk[i] / free[i] / effective
                 a[i, g] = weight * ((1.0 if i == g else 0.0) - share) * at_risk[g] / free[g]
-
-
-def quadratic(score: FloatArray, variance: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Score' V^- score over the directions in which the score can vary, and how many they are.
-
-    Of one score (k) with its variance (k x k), or of many at once, the first axes alike.
-    """
-    values, vectors = np.linalg.eigh(variance)
-    real = values > 1e-10 * np.maximum(values[..., -1:], 1e-300)
-    along = np.einsum("...ij,...i->...j", vectors, score)
-    parts = np.where(real, along**2 / np.where(real, values, 1.0), 0.0)
-    return parts.sum(axis=-1), np.count_nonzero(real, axis=-1)

@@ -14,9 +14,10 @@ import polars as pl
 from numba import njit
 from numpy.typing import ArrayLike
 
+from graftline.stats.chi_square import quadratic_form
 from graftline.stats.competing_data import competing_data
 from graftline.stats.event_counts import FloatArray, IntArray, index_times
-from graftline.stats.gray import GrayTest, gray_pass, gray_test, quadratic
+from graftline.stats.gray import GrayTest, gray_pass, gray_test
 from graftline.stats.inputs import StatsInputError
 from graftline.stats.proportion import clopper_pearson
 from graftline.stats.result_text import text_number, text_p_value
@@ -134,7 +135,7 @@ class _Rows:
         score, variance = _scores(
             labels, self.step, self.kind, self.starts, self.steps, self.groups, rho
         )
-        return int((quadratic(score, variance)[0] >= least).sum())
+        return int((quadratic_form(score, variance)[0] >= least).sum())
 
 
 def _arrangements(labels: IntArray, starts: IntArray, groups: int) -> int:

@@ -66,7 +66,7 @@ def proportional_hazards_test(
     Raises
     ------
     StatsInputError
-        Exact ties; an event at time 0 with ``log``.
+        Exact ties; an event at time 0 with ``log``; events at too few times to show a trend.
     """
     check_choice("transform", transform, ("km", "identity", "rank", "log"))
     if fit.ties == "exact":
@@ -79,11 +79,22 @@ def proportional_hazards_test(
     _, score, information = evaluate_partial_likelihood(rows, fit.scaled_coef, fit.efron, moments)
     p = fit.coef.size
     joint = np.block([[information[0], information[1]], [information[1], information[2]]])
+    if np.linalg.matrix_rank(_scaled(joint), hermitian=True) < 2 * p:
+        raise StatsInputError(
+            "event: the events that compare patients are at too few times\n"
+            "  expected a trend of each coefficient with time to be told from its mean\n"
+            "  leave covariates out, or do without the test"
+        )
     terms = {
         name: _score_test(joint, score[1], np.array(columns), p)
         for name, columns in fit.terms.items()
     }
     return ProportionalHazardsTest(terms, _score_test(joint, score[1], np.arange(p), p), transform)
+
+
+def _scaled(information: FloatArray) -> FloatArray:
+    root = np.sqrt(np.diag(information))
+    return information / np.outer(root, root) if np.all(root > 0.0) else np.zeros_like(information)
 
 
 def _score_test(
