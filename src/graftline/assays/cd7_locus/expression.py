@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import mannwhitneyu, permutation_test
+from scipy.stats import mannwhitneyu, permutation_test, rankdata
 
 from graftline.problems import InputError, Problem
 
@@ -117,9 +117,12 @@ def _rank_p(early: Floats, late: Floats) -> float:
     together = np.concatenate([early, late])
     if np.unique(together).size == together.size:
         return float(mannwhitneyu(early, late, method="exact").pvalue)
+    # The sum of ranks tells the same as Mann and Whitney's U, and many permutations at once.
+    ranks = rankdata(together)
     found = permutation_test(
-        (early, late),
-        lambda a, b: float(mannwhitneyu(a, b, method="asymptotic").statistic),
+        (ranks[: early.size], ranks[early.size :]),
+        lambda first, _, axis: first.sum(axis=axis),
+        vectorized=True,
         n_resamples=9999,
         rng=np.random.default_rng(0),
     )
