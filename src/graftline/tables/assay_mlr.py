@@ -1,11 +1,16 @@
 """Tables of mixed-lymphocyte reactions: wells, replicates, patients beside donors."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 import polars as pl
 
 from graftline.assays.mlr import generations_table
 from graftline.assays.mlr_study import MlrStudy
 from graftline.tables.format import number, p_value
-from graftline.tables.value import ReportTable, TableColumn, TableRow
+from graftline.tables.layout import frame_table
+from graftline.tables.value import ReportTable, TableColumn
 
 LISTING_LIMIT = 200
 NOT_IDENTIFIABLE = "not identifiable"
@@ -26,33 +31,25 @@ FLAG_WORDS = {
 
 def replicates_table(study: MlrStudy) -> ReportTable:
     """Percent CFSE-low of each person and stimulus: mean over wells, net of unstimulated."""
-    rows = tuple(
-        TableRow(
-            (
-                row["subject"],
-                row["stimulus"].replace("_", " "),
-                str(row["replicates"]),
-                number(row["low_mean"]),
-                _spread(row["net_mean"], row["net_sd"], 1),
-                _spread(row["division_index_mean"], row["division_index_sd"], 2),
-            )
-        )
-        for row in study.replicates.iter_rows(named=True)
-    )
-    return ReportTable(
+    return frame_table(
         "mlr-replicates",
         "Division by person and stimulus",
-        (
-            TableColumn("Person", "left"),
-            TableColumn("Stimulus", "left"),
-            TableColumn("Wells"),
-            TableColumn("CFSE-low", unit="%"),
-            TableColumn("Net CFSE-low (SD)", unit="%"),
-            TableColumn("Division index (SD)"),
-        ),
-        rows,
         study.replicates,
         (
+            (TableColumn("Person", "left"), lambda row: row["subject"]),
+            (TableColumn("Stimulus", "left"), _stimulus),
+            (TableColumn("Wells"), lambda row: str(row["replicates"])),
+            (TableColumn("CFSE-low", unit="%"), lambda row: number(row["low_mean"])),
+            (
+                TableColumn("Net CFSE-low (SD)", unit="%"),
+                lambda row: _with_spread(row["net_mean"], row["net_sd"], digits=1),
+            ),
+            (
+                TableColumn("Division index (SD)"),
+                lambda row: _with_spread(row["division_index_mean"], row["division_index_sd"]),
+            ),
+        ),
+        footnotes=(
             "CFSE-low: dimmer than half way, in log, between the undivided peak of the "
             "unstimulated wells and the next one. Net: minus the mean of the unstimulated wells.",
         ),
@@ -61,51 +58,45 @@ def replicates_table(study: MlrStudy) -> ReportTable:
 
 def wells_listing(study: MlrStudy) -> ReportTable:
     """Every well with its indices, each under its definition, and what speaks against them."""
-    rows = tuple(
-        TableRow(
-            (
-                row["stimulus"].replace("_", " "),
-                str(row["replicate"]),
-                f"{row['events']:,}",
-                number(row["cfse_low_percent"]),
-                _with_error(row["division_index"], row["division_index_error"]),
-                _with_error(row["proliferation_index"], row["proliferation_index_error"]),
-                _index(row["expansion_index"]),
-                _index(row["replication_index"]),
-                _with_error(row["percent_divided"], row["percent_divided_error"], digits=1),
-                number(row["fit_rms"], digits=3),
-                _flags(row["flags"]),
-            ),
-            row["subject"],
-        )
-        for row in study.wells.head(LISTING_LIMIT).iter_rows(named=True)
-    )
-    return ReportTable(
+    return frame_table(
         "mlr-wells",
         "Wells",
-        (
-            TableColumn("Stimulus", "left"),
-            TableColumn("Well"),
-            TableColumn("Cells"),
-            TableColumn("CFSE-low", unit="%"),
-            TableColumn("Division index (SE)"),
-            TableColumn("Proliferation index (SE)"),
-            TableColumn("Expansion index"),
-            TableColumn("Replication index"),
-            TableColumn("Divided (SE)", unit="%"),
-            TableColumn("Fit RMS"),
-            TableColumn("Doubts", "left"),
-        ),
-        rows,
         study.wells,
         (
+            (TableColumn("Stimulus", "left"), _stimulus),
+            (TableColumn("Well"), lambda row: str(row["replicate"])),
+            (TableColumn("Cells"), lambda row: f"{row['events']:,}"),
+            (TableColumn("CFSE-low", unit="%"), lambda row: number(row["cfse_low_percent"])),
+            (
+                TableColumn("Division index (SE)"),
+                lambda row: _with_spread(row["division_index"], row["division_index_error"]),
+            ),
+            (
+                TableColumn("Proliferation index (SE)"),
+                lambda row: _with_spread(
+                    row["proliferation_index"], row["proliferation_index_error"]
+                ),
+            ),
+            (TableColumn("Expansion index"), lambda row: _with_spread(row["expansion_index"])),
+            (TableColumn("Replication index"), lambda row: _with_spread(row["replication_index"])),
+            (
+                TableColumn("Divided (SE)", unit="%"),
+                lambda row: _with_spread(
+                    row["percent_divided"], row["percent_divided_error"], digits=1
+                ),
+            ),
+            (TableColumn("Fit RMS"), lambda row: number(row["fit_rms"], digits=3)),
+            (TableColumn("Doubts", "left"), _flags),
+        ),
+        group=lambda row: row["subject"],
+        limit=LISTING_LIMIT,
+        footnotes=(
             "N cells of generation i come from P = N / 2^i precursors. Division index: sum i P / "
             "sum P; proliferation index: the same over dividing precursors; expansion index: sum N "
             "/ sum P (elsewhere printed as proliferation index); replication index: the same over "
             "dividing precursors; divided: percent of precursors, not of cells.",
             "Fit RMS: difference between seen and fitted events per eighth of a division, as a "
             "share of the highest fitted; counting alone gives 0.05 to 0.3 below 2,000 cells.",
-            *_more(study.wells.height),
         ),
     )
 
@@ -120,25 +111,26 @@ def generations_listing(study: MlrStudy) -> ReportTable:
         .sort("order")
         .drop("order")
     )
-    rows = tuple(
-        TableRow(
-            (stimulus.replace("_", " "), str(replicate), *(number(c, digits=0) for c in cells)),
-            subject,
-        )
-        for subject, stimulus, replicate, *cells in wide.head(LISTING_LIMIT).rows()
-    )
     names = wide.columns[3:]
-    return ReportTable(
+    table = frame_table(
         "mlr-generations",
         "Cells of each generation",
-        (TableColumn("Stimulus", "left"), TableColumn("Well"), *(TableColumn(n) for n in names)),
-        rows,
-        frame,
+        wide,
         (
+            (TableColumn("Stimulus", "left"), _stimulus),
+            (TableColumn("Well"), lambda row: str(row["replicate"])),
+            *(
+                (TableColumn(name), lambda row, name=name: number(row[name], digits=0))
+                for name in names
+            ),
+        ),
+        group=lambda row: row["subject"],
+        limit=LISTING_LIMIT,
+        footnotes=(
             "Generation 0 did not divide. Fitted cells; the data hold their standard errors.",
-            *_more(wide.height),
         ),
     )
+    return replace(table, data=frame)
 
 
 def people_table(study: MlrStudy) -> ReportTable | None:
@@ -151,63 +143,41 @@ def people_table(study: MlrStudy) -> ReportTable | None:
 
 def people_comparison(id: str, what: str, frame: pl.DataFrame) -> ReportTable:
     """Patients beside donors, as `graftline.assays.function.compare_people` gives them."""
-    rows = tuple(
-        TableRow(
-            (
-                row["stimulus"].replace("_", " "),
-                str(row["patients"]),
-                number(row["patient_mean"]),
-                str(row["donors"]),
-                number(row["donor_mean"]),
-                number(row["difference"]),
-                p_value(row["p"]) if row["p"] is not None else "fewer than two a side",
-            )
-        )
-        for row in frame.iter_rows(named=True)
-    )
-    return ReportTable(
+    return frame_table(
         id,
         "Patients beside donors",
-        (
-            TableColumn("Stimulus", "left"),
-            TableColumn("Patients"),
-            TableColumn(f"{what} of patients", unit="%"),
-            TableColumn("Donors"),
-            TableColumn(f"{what} of donors", unit="%"),
-            TableColumn("Difference", unit="points"),
-            TableColumn("p"),
-        ),
-        rows,
         frame,
-        ("Means over people, not wells; p: Welch's test over people.",),
+        (
+            (TableColumn("Stimulus", "left"), _stimulus),
+            (TableColumn("Patients"), lambda row: str(row["patients"])),
+            (TableColumn(f"{what} of patients", unit="%"), lambda row: number(row["patient_mean"])),
+            (TableColumn("Donors"), lambda row: str(row["donors"])),
+            (TableColumn(f"{what} of donors", unit="%"), lambda row: number(row["donor_mean"])),
+            (TableColumn("Difference", unit="points"), lambda row: number(row["difference"])),
+            (TableColumn("p"), _people_p),
+        ),
+        footnotes=("Means over people, not wells; p: Welch's test over people.",),
     )
 
 
-def _more(rows: int) -> tuple[str, ...]:
-    if rows <= LISTING_LIMIT:
-        return ()
-    return (f"The first {LISTING_LIMIT} of {rows} wells; all are in the data.",)
+def _stimulus(row: Mapping[str, Any]) -> str:
+    return str(row["stimulus"]).replace("_", " ")
 
 
-def _spread(mean: float | None, sd: float | None, digits: int) -> str:
-    if mean is None:
-        return NOT_IDENTIFIABLE
-    return number(mean, digits=digits) + (
-        f" ({number(sd, digits=digits)})" if sd is not None else ""
-    )
+def _people_p(row: Mapping[str, Any]) -> str:
+    if row["p"] is not None:
+        return p_value(row["p"])
+    return "fewer than two a side" if min(row["patients"], row["donors"]) < 2 else "no spread"
 
 
-def _index(value: float | None, digits: int = 2) -> str:
-    return NOT_IDENTIFIABLE if value is None else number(value, digits=digits)
-
-
-def _with_error(value: float | None, error: float | None, *, digits: int = 2) -> str:
+def _with_spread(value: float | None, spread: float | None = None, *, digits: int = 2) -> str:
+    """A value with its error or SD in brackets, where it has one."""
     if value is None:
         return NOT_IDENTIFIABLE
     return number(value, digits=digits) + (
-        f" ({number(error, digits=digits)})" if error is not None else ""
+        f" ({number(spread, digits=digits)})" if spread is not None else ""
     )
 
 
-def _flags(flags: str | None) -> str:
-    return "; ".join(FLAG_WORDS[word] for word in flags.split(", ")) if flags else ""
+def _flags(row: Mapping[str, Any]) -> str:
+    return "; ".join(FLAG_WORDS[word] for word in (row["flags"] or "").split(", ") if word)
