@@ -56,9 +56,15 @@ def open_table_file(path: Path) -> TableFile:
     header = line.decode("utf-8-sig" if utf8 else "latin-1").rstrip("\r")
     separator = max(_SEPARATORS, key=header.count)
     if header.count(separator) == 0:
+        if header.startswith("#"):
+            expected = "the names of the columns in the first line, not a comment"
+            raise _unreadable(path, expected, "delete the lines above them")
         raise _unreadable(path, "columns separated by tab, semicolon or comma", "export it as TSV")
     columns = tuple(name.strip().strip('"').strip() for name in header.split(separator))
-    return TableFile(path, columns, separator, '"' in header, utf8, lines)
+    # Many writers quote only fields that need it, and commas within fields need it.
+    begun = (f'{separator}"'.encode(), b'\n"')
+    quoted = separator != "\t" or '"' in header or any(sign in lines for sign in begun)
+    return TableFile(path, columns, separator, quoted, utf8, lines)
 
 
 def _first_bytes(path: Path, size: int = _SAMPLE) -> bytes:

@@ -147,3 +147,155 @@ def test_counts_as_computers_write_them_are_whole_numbers(tmp_path: Path) -> Non
     rows = [f"TRBV9|TRBJ1-1|{aa}|{n}" for aa, n in counts.items()]
     found = read_clones(write(tmp_path / "a.tsv", header, *rows)).clones
     assert found["count"].to_list() == [90_000_000_000, 1000, 12, 4]
+
+
+GENES = {
+    # immunoSEQ's ties and orphons; Emerson 2017 has TCRBV06-02/06-03, tcrdist3 the orphons.
+    "TCRBV06-02/06-03*01": "TRBV6-2",
+    "TCRBV20-or09_02*01": "TRBV20/OR9-2",
+    "TCRBV20-X": "TRBV20",
+    "TCRBV09-01": "TRBV9",
+    "TCRBVA-or09_02": "TRBVA/OR9-2",
+    # IMGT: a slash that belongs to the name.
+    "TRBV20/OR9-2*01": "TRBV20/OR9-2",
+    # Ties as annotators write them.
+    "TRBV6-2/6-3": "TRBV6-2",
+    "TRBV6-2/TRBV6-3": "TRBV6-2",
+    "TRBV6-2*01,TRBV6-3*01": "TRBV6-2",
+    "TRBV6-2 or TRBV6-3": "TRBV6-2",
+    "TRBV12-3;TRBV12-4": "TRBV12-3",
+    "TRBV12-3*00(716),TRBV12-4*00(716)": "TRBV12-3",
+    # IMGT/V-QUEST.
+    "Homsap TRBV5-1*01 F": "TRBV5-1",
+    "Homsap TRBV6-2*01 F, or Homsap TRBV6-3*01 F": "TRBV6-2",
+    "trbv9*01": "TRBV9",
+    " TRBV9 ": "TRBV9",
+}
+
+
+@pytest.mark.parametrize("call", GENES)
+def test_a_call_is_the_imgt_gene_of_its_first_candidate(tmp_path: Path, call: str) -> None:
+    header = "locus|v_call|j_call|junction_aa|duplicate_count"
+    path = write(tmp_path / "a.csv", header.replace("|", ";"), f'TRB;"{call}";TRBJ2-7;CASF;3')
+    found = read_clones(path)
+    assert found.clones["v_gene"].to_list() == [GENES[call]]
+    assert found.problems == ()
+    bare = write(tmp_path / "b.tsv", header[6:], f"{call}|TRBJ2-7|CASF|3")
+    assert read_clones(bare).clones["count"].to_list() == [3]
+
+
+ALPHA = {
+    "TCRAV02-01*01": "TRAV2",
+    "TCRAV08-04": "TRAV8-4",
+    "TRAV14/DV4*01": "TRAV14/DV4",
+    "TRAV29DV5*00(635.9)": "TRAV29/DV5",  # MiXCR
+}
+
+
+@pytest.mark.parametrize("call", ALPHA)
+def test_alpha_genes_are_imgts_too(tmp_path: Path, call: str) -> None:
+    path = write(tmp_path / "a.tsv", "v_call|j_call|cdr3_aa|duplicate_count", f"{call}||CAF|3")
+    assert read_clones(path, locus="TRA").clones["v_gene"].to_list() == [ALPHA[call]]
+
+
+def test_an_unresolved_gene_is_its_family_and_an_unknown_one_none(tmp_path: Path) -> None:
+    # Emerson 2017: v_gene is "unresolved" where v_gene_ties has several of one family.
+    header = "rearrangement|amino_acid|frame_type|templates|v_family|v_gene|j_family|j_gene"
+    rows = (
+        f"{NT}|CASSF|In|398|TCRBV03|unresolved|TCRBJ01|TCRBJ01-02",
+        f"{NT}|CASSF|In|10|TCRBV06|unresolved|TCRBJ01|TCRBJ01-02",
+        f"{NT}|CASSF|In|2|unresolved|unresolved|TCRBJ01|TCRBJ01-02",
+        f"{NT}|na|Out|7|TCRBV06|TCRBV06-01|TCRBJ01|TCRBJ01-02",
+    )
+    path = write(tmp_path / "a.tsv", header, *rows)
+    clones = read_clones(path).clones.select("v_gene", "j_gene", "count").rows()
+    assert clones == [("TRBV3", "TRBJ1-2", 398), ("TRBV6", "TRBJ1-2", 10), (None, "TRBJ1-2", 2)]
+    assert read_clones(path, key="aa", productive="all").clones["count"].to_list() == [410]
+
+
+WORDS = {
+    "T": True,
+    "true": True,
+    "1.0": True,  # pandas, as soon as one value is missing
+    "YES": True,
+    "Productive": True,
+    "F": False,
+    "No": False,
+    "N": False,
+    "0.0": False,
+    "unproductive": False,
+}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_words_for_productive(tmp_path: Path, word: str) -> None:
+    header = "v_call|j_call|junction_aa|productive|duplicate_count"
+    row = f"TRBV9|TRBJ2-7|CASF|{word}|3"
+    found = read_clones(write(tmp_path / "a.tsv", header, row, "TRBV9|TRBJ2-7|CASAF|T|2"))
+    assert found.clones["count"].to_list() == ([3, 2] if WORDS[word] else [2])
+    assert found.problems == ()
+
+
+def test_a_word_nobody_knows_is_a_warning_and_the_cdr3_decides(tmp_path: Path) -> None:
+    header = "v_call|j_call|junction_aa|productive|duplicate_count"
+    rows = ("TRBV9|TRBJ2-7|CASF|perhaps|3", "TRBV9|TRBJ2-7|CA*F|perhaps|2")
+    found = read_clones(write(tmp_path / "a.tsv", header, *rows))
+    assert found.clones["count"].to_list() == [3]
+    assert [(p.column, p.found) for p in found.problems] == [("productive", "perhaps")]
+
+
+def test_out_of_frame_alone_is_said_by_one_column(tmp_path: Path) -> None:
+    header = "v_call|j_call|junction_aa|vj_in_frame|duplicate_count"
+    rows = ("TRBV9|TRBJ2-7|CASF|T|3", "TRBV9|TRBJ2-7|CASAF|F|2", "TRBV9|TRBJ2-7|CA*F|T|9")
+    found = read_clones(write(tmp_path / "a.tsv", header, *rows))
+    assert found.clones["count"].to_list() == [3]
+
+
+def test_an_empty_column_does_not_hide_a_full_one(tmp_path: Path) -> None:
+    header = "repertoire_id|sample_id|v_call|j_call|junction_aa|cdr3_aa|duplicate_count"
+    rows = ("|S1|TRBV9|TRBJ2-7||ASS|3", "|S2|TRBV9|TRBJ2-7||ASS|2")
+    found = read_clones(write(tmp_path / "a.tsv", header, *rows)).clones
+    assert found.select("sample", "junction_aa", "count").rows() == [
+        ("S1", "ASS", 3),
+        ("S2", "ASS", 2),
+    ]
+
+
+def test_quotes_are_read_where_only_fields_have_them(tmp_path: Path) -> None:
+    # As Python's csv and pandas write: quotes around fields with a separator in them.
+    header, fields = "v_call,j_call,junction_aa,duplicate_count", ",TRBJ2-7,CASF,5\n"
+    comma, tab = tmp_path / "a.csv", tmp_path / "b.tsv"
+    comma.write_text(header + '\nTRBV9,TRBJ2-7,CASAF,5\n"TRBV6-2*01,TRBV6-3*01"' + fields)
+    tab.write_text((header + '\n"TRBV6-2*01;TRBV6-3*01"' + fields).replace(",", "\t"))
+    assert set(read_clones(comma).clones["v_gene"]) == {"TRBV9", "TRBV6-2"}
+    assert read_clones(tab).clones["v_gene"].to_list() == ["TRBV6-2"]
+
+
+def test_what_a_file_without_counts_has_instead_is_said(tmp_path: Path) -> None:
+    # TRUST4's _airr.tsv has consensus_count alone; IgBLAST's has none, a row is a read.
+    header, row = "v_call|j_call|junction_aa|consensus_count", "TRBV9|TRBJ2-7|CASF|12.00"
+    path = write(tmp_path / "a.tsv", header, row)
+    with pytest.raises(InputError, match="found 'consensus_count"):
+        read_clones(path)
+    assert read_clones(path, count_column="consensus_count").clones["count"].to_list() == [12]
+    path = write(tmp_path / "b.tsv", header[:25], row[:18])
+    with pytest.raises(InputError, match="single reads"):
+        read_clones(path)
+
+
+def test_a_comment_above_the_header_is_called_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", "# made on Monday", *LAYOUTS["MiXCR 3"])
+    with pytest.raises(InputError, match="not a comment"):
+        read_clones(path)
+
+
+def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    header = "v_call|j_call|junction_aa|duplicate_count"
+    path = write(tmp_path / "a.tsv", header, "TRBV9|TRBJ2-7|CASF|3", "", "")
+    assert read_clones(path).clones["count"].to_list() == [3]
+    assert read_clones(path).problems == ()
+    rows = ("TRBV9|TRBJ2-7|CASF|", "TRBV9|TRBJ2-7|CASF|2", "")
+    path = write(tmp_path / "b.tsv", header, "", *rows)
+    with pytest.raises(InputError, match="row 3, column duplicate_count") as caught:
+        read_clones(path)
+    assert [p.count for p in caught.value.problems] == [1]

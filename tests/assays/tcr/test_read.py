@@ -155,7 +155,7 @@ def test_hostile_files_are_findings(tmp_path: Path) -> None:
         "binary.tsv": (b"a\tb\n\x00\x01", "binary"),
         "one.tsv": (b"hello\nworld\n", "separated by"),
         "other.tsv": (b"gene\tvalue\nCD7\t3\n", "AIRR Rearrangement"),
-        "header_only.tsv": (HEADER.encode() + b"\n", "clone counts"),
+        "header_only.tsv": (HEADER.encode() + b"\n", "at least one row"),
         "twice.tsv": (HEADER.replace("locus", "v_call").encode() + b"\n", "each column once"),
     }
     for name, (content, words) in cases.items():

@@ -186,8 +186,12 @@ def _collect(rearrangements: Rearrangements, *queries: pl.LazyFrame) -> list[pl.
         raise (
             InputError(problems) if problems else unreadable_table(rearrangements.table, damage)
         ) from None
-    if results[0]["count"].is_nan().any():
-        raise InputError(count_problems(rearrangements))
+    invalid = results[0]["count"].is_nan()
+    if invalid.any():
+        if problems := count_problems(rearrangements):
+            raise InputError(problems)
+        # Blank lines, which are no rows.
+        results[0] = results[0].filter(~invalid)
     return results
 
 

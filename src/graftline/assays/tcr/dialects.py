@@ -1,6 +1,6 @@
 """Column names of the repertoire formats: AIRR Rearrangement, immunoSEQ v1-v3, MiXCR."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from graftline.assays.table_file import TableFile
@@ -43,8 +43,10 @@ IMMUNOSEQ = Dialect(
         "sample": ("sample_name",),
         "junction": ("nucleotide", "rearrangement", "cdr3_rearrangement"),
         "junction_aa": ("aminoacid", "amino_acid", "cdr3_amino_acid"),
-        "v_call": ("vmaxresolved", "v_resolved", "vgenename", "v_gene", "vfamilyname", "v_family"),
-        "j_call": ("jmaxresolved", "j_resolved", "jgenename", "j_gene", "jfamilyname", "j_family"),
+        "v_call": ("vmaxresolved", "v_resolved", "vgenename", "v_gene"),
+        "j_call": ("jmaxresolved", "j_resolved", "jgenename", "j_gene"),
+        "v_family": ("vfamilyname", "v_family"),
+        "j_family": ("jfamilyname", "j_family"),
         "frame": ("sequencestatus", "frame_type"),
     },
     (
@@ -141,8 +143,12 @@ def named_dialect(table: TableFile, name: str) -> Dialect:
     return dialect
 
 
-def columns_present(table: TableFile, dialect: Dialect) -> dict[str, str]:
+def columns_present(
+    table: TableFile, dialect: Dialect, *, empty: Collection[str] = ()
+) -> dict[str, str]:
     """For each meaning the name of the file's column that holds it; absent meanings are left out.
+
+    Columns that are ``empty`` are taken only where no other has the meaning.
 
     Raises
     ------
@@ -150,11 +156,11 @@ def columns_present(table: TableFile, dialect: Dialect) -> dict[str, str]:
         A needed column occurs twice in the header.
     """
     by_lower = {name.lower(): name for name in reversed(table.columns)}
-    found = {
-        meaning: by_lower[next(c for c in candidates if c in by_lower)]
-        for meaning, candidates in dialect.columns.items()
-        if any(c in by_lower for c in candidates)
-    }
+    found = {}
+    for meaning, candidates in dialect.columns.items():
+        present = [by_lower[name] for name in candidates if name in by_lower]
+        if present:
+            found[meaning] = next((name for name in present if name not in empty), present[0])
     twice = sorted(name for name in found.values() if table.columns.count(name) > 1)
     if twice:
         raise InputError(

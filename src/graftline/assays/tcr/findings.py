@@ -29,10 +29,12 @@ def count_problems(rearrangements: Rearrangements) -> list[Problem]:
         .when(number.floor() != number)
         .then(pl.lit("not whole"))
     )
+    blank = pl.all_horizontal(pl.all().is_null())
     query = (
         scan_table(rearrangements.table)
-        .select(text.alias("found"), kind.alias("kind"))
+        .select(text.alias("found"), kind.alias("kind"), blank.alias("blank"))
         .with_row_index("row", offset=2)
+        .filter(~pl.col("blank"))
         .drop_nulls("kind")
         .group_by("kind")
         .agg(pl.col("row").min(), pl.col("found").sort_by("row").first(), pl.len())

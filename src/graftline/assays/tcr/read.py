@@ -9,7 +9,6 @@ import polars as pl
 
 from graftline.assays.table_file import TableFile, open_table_file
 from graftline.assays.tcr.dialects import (
-    IMMUNOSEQ,
     Dialect,
     columns_present,
     count_columns_present,
@@ -19,9 +18,16 @@ from graftline.assays.tcr.dialects import (
 from graftline.assays.tcr.genes import gene_name, locus_name
 from graftline.problems import InputError, Problem, Severity
 
-MISSING = ["NA", "NaN", "nan", "null", "NULL", "None", "N/A"]
-_TRUE = ["T", "TRUE", "True", "true", "t", "1", "yes"]
-_FALSE = ["F", "FALSE", "False", "false", "f", "0", "no"]
+MISSING = ["NA", "na", "NaN", "nan", "null", "NULL", "None", "N/A"]
+_TRUE = ("t", "true", "1", "1.0", "yes", "y", "productive")
+_FALSE = ("f", "false", "0", "0.0", "no", "n", "unproductive", "non-productive", "nonproductive")
+_IN, _NOT_IN = ("in", "in-frame"), ("out", "stop", "out-of-frame", "out of frame", "has stop")
+_WORDS = {
+    "frame": (_IN + _TRUE, _NOT_IN + _FALSE),
+    "productive": (_TRUE, _FALSE),
+    "in_frame": (_TRUE, _FALSE),
+    "stop": (_TRUE, _FALSE),
+}
 _SEQUENCES, _GENES = ("junction", "junction_aa"), ("v_call", "j_call")
 
 
@@ -75,8 +81,12 @@ def scan_rearrangements(
     """
     table = open_table_file(Path(path))
     spoken = recognise_dialect(table) if dialect is None else named_dialect(table, dialect)
-    columns = columns_present(table, spoken)
+    columns_present(table, spoken)  # a column that occurs twice is said before rows are read
     first = _first_rows(table)
+    if first.is_empty():
+        raise InputError([Problem(table.path.name, "at least one row of data", "export it again")])
+    empty = {name for name in table.columns if first[name].is_null().all()}
+    columns = columns_present(table, spoken, empty=empty)
     counted, problems = _choose_count(table, first, spoken, count_column)
     upper = _any_has(first, columns, _SEQUENCES, "[a-z]")
     scored = _any_has(first, columns, _GENES, r"\(")
@@ -88,19 +98,20 @@ def scan_rearrangements(
     )
     if not table.utf8:
         problems.append(_not_utf8(table))
+    problems += _unknown_words(table, first, columns)
     stem = table.path.name.removesuffix(".gz").rsplit(".", 1)[0]
     described = (
         _sample(calls, named=sample, otherwise=stem),
-        *_described(calls, vendor=spoken is IMMUNOSEQ),
+        *_described(calls),
     )
     return Rearrangements(table, spoken.name, counted, rows, calls, described, tuple(problems))
 
 
-def _described(calls: Collection[str], *, vendor: bool) -> tuple[pl.Expr, ...]:
+def _described(calls: Collection[str]) -> tuple[pl.Expr, ...]:
     return (
-        _locus(calls, vendor=vendor).alias("locus"),
-        gene_name(_call("v_call", calls), vendor=vendor).alias("v_gene"),
-        gene_name(_call("j_call", calls), vendor=vendor).alias("j_gene"),
+        _locus(calls).alias("locus"),
+        _gene("v", calls).alias("v_gene"),
+        _gene("j", calls).alias("j_gene"),
         _productive(calls).alias("productive"),
         _conflict(calls).alias("conflict"),
     )
@@ -158,14 +169,21 @@ def _sample(calls: Collection[str], *, named: str | None, otherwise: str) -> pl.
     return pl.coalesce(_call("sample", calls), pl.lit(otherwise)).alias("sample")
 
 
-def _locus(calls: Collection[str], *, vendor: bool) -> pl.Expr:
-    v, j = (locus_name(_call(name, calls), vendor=vendor) for name in ("v_call", "j_call"))
-    return pl.coalesce(_call("locus", calls).str.head(3), v, j)
+def _gene(letter: str, calls: Collection[str]) -> pl.Expr:
+    """The gene, or the family where the gene is not resolved."""
+    return pl.coalesce(
+        gene_name(_call(f"{letter}_call", calls)), gene_name(_call(f"{letter}_family", calls))
+    )
+
+
+def _locus(calls: Collection[str]) -> pl.Expr:
+    stated = locus_name(_call("locus", calls))
+    return pl.coalesce(stated, *(_gene(letter, calls).str.head(3) for letter in "vj"))
 
 
 def _conflict(calls: Collection[str]) -> pl.Expr:
-    stated = _call("locus", calls).str.head(3)
-    return (~_call("v_call", calls).str.starts_with(stated)).fill_null(value=False)
+    stated = locus_name(_call("locus", calls))
+    return (~_gene("v", calls).str.starts_with(stated)).fill_null(value=False)
 
 
 def _sequence(columns: dict[str, str], meaning: str, *, upper: bool) -> pl.Expr:
@@ -190,24 +208,37 @@ def _any_has(
     return any(first[name].str.contains(pattern).any() for name in names)
 
 
-def _words(name: str, yes: list[str], no: list[str]) -> pl.Expr:
-    value = pl.col(name)
+def _words(name: str) -> pl.Expr:
+    yes, no = _WORDS[name]
+    value = pl.col(name).str.strip_chars().str.to_lowercase()
     return pl.when(value.is_in(yes)).then(True).when(value.is_in(no)).then(False)
 
 
 def _productive(calls: Collection[str]) -> pl.Expr:
-    judged = [
-        _words(name, yes, no)
-        for name, yes, no in (
-            ("frame", ["In", "in", "IN"], ["Out", "Stop", "out", "stop", "OUT", "STOP"]),
-            ("productive", _TRUE, _FALSE),
-        )
-        if name in calls
-    ]
-    if "in_frame" in calls and "stop" in calls:
-        in_frame, stop = (_words(name, _TRUE, _FALSE) for name in ("in_frame", "stop"))
-        judged.append(in_frame & ~stop)
+    judged = [_words(name) for name in ("frame", "productive") if name in calls]
+    frame = [_words("in_frame")] if "in_frame" in calls else []
+    stop = [~_words("stop")] if "stop" in calls else []
+    if parts := [*frame, *stop]:
+        # One alone can say that a row is not productive, but not that it is.
+        both = pl.all_horizontal(parts)
+        judged.append(both if len(parts) > 1 else pl.when(~both).then(False))
     return pl.coalesce(*judged) if judged else pl.lit(None, dtype=pl.Boolean)
+
+
+def _unknown_words(table: TableFile, first: pl.DataFrame, columns: dict[str, str]) -> list[Problem]:
+    found = []
+    for name in (word for word in _WORDS if word in columns):
+        value = pl.col(columns[name]).str.strip_chars().str.to_lowercase()
+        known = value.is_in([word for words in _WORDS[name] for word in words])
+        strange = first.filter(~known)[columns[name]].unique().sort()
+        if strange.len():
+            remedy = "the CDR3 decided in these rows; write T and F"
+            words = ", ".join(strange.head(5))
+            expected = "words for yes and no, such as T and F"
+            warning = Severity.WARNING
+            file, column = table.path.name, columns[name]
+            found.append(Problem(file, expected, remedy, warning, column=column, found=words))
+    return found
 
 
 def _choose_count(
@@ -220,9 +251,10 @@ def _choose_count(
     present = count_columns_present(table, dialect)
     filled = [name for name in present if _has_values(table, first, name)]
     if not filled:
-        raise _no_count(table, _names(dialect), ", ".join(present) + " (empty)" if present else "")
+        raise _no_count(table, _names(dialect), _instead(table, dialect, present))
     skipped = present[: present.index(filled[0])]
-    if not skipped and filled[0].lower() == dialect.counts[0]:
+    usual = dialect.name != "airr" or filled[0].lower() == dialect.counts[0]
+    if not skipped and usual:
         return filled[0], []
     note = Problem(
         table.path.name,
@@ -234,14 +266,21 @@ def _choose_count(
     return filled[0], [note]
 
 
+def _instead(table: TableFile, dialect: Dialect, present: list[str]) -> str:
+    """What a file without counts has: empty columns, and such as count something else."""
+    asked = [name for name in table.columns if name.lower() in dialect.counts_on_request]
+    other = [f"{name} (something else: only if you name it)" for name in asked]
+    return ", ".join([*(f"{name} (empty)" for name in present), *other])
+
+
 def _names(dialect: Dialect) -> str:
     return "clone counts in one of " + ", ".join(dialect.counts)
 
 
 def _no_count(table: TableFile, expected: str, found: str) -> InputError:
     remedy = (
-        "name the column that holds the counts in count_column "
-        "(a missing count is never taken as 1)"
+        "name the column that holds the counts (count_column, --count-column); of rows that are "
+        "single reads count the identical ones first: a missing count is never taken as 1"
     )
     return InputError([Problem(table.path.name, expected, remedy, row=1, found=found or "none")])
 
