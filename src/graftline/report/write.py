@@ -184,9 +184,11 @@ def _summary(trial: Trial, report: Report) -> tuple[str, ...]:
     if stopped:
         lines.append(f"Not used as it is: {', '.join(stopped)}; graftline check says why")
     if warnings:
-        lines.append(f"{warnings} warnings about the data; see: The data")
+        word = "warning" if warnings == 1 else "warnings"
+        lines.append(f"{warnings:,} {word} about the data; see: The data")
     if missing:
-        lines.append(f"{missing} results could not be shown; each section says which records lack")
+        word = "result" if missing == 1 else "results"
+        lines.append(f"{missing} {word} could not be shown; each section says which records lack")
     return tuple(lines)
 
 
