@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import polars as pl
 import pytest
 from scipy.stats import ttest_ind
@@ -48,8 +49,13 @@ def test_summary_says_whether_there_is_a_response() -> None:
     assert by["cmv"]["net_sd"] == pytest.approx(0.4 / 2**0.5)
     assert (by["cmv"]["responds"], by["ebv"]["responds"]) == (True, False)
     assert by["ebv"]["net_sd"] is None
-    # R: fisher.test(matrix(c(200,19800,40,19960),2), alternative="greater")$p.value < 2.2e-16
-    assert by["cmv"]["p"] < 2.2e-16
+    # Pooled events alone say p < 2.2e-16, but the wells scatter nine times as much as counting:
+    # chi-square 2 * 20^2 / 99 + 2 * 10^2 / 19.96 = 18.1 on 2, so t = 0.8 / 0.2323 on 2
+    scatter = (2 * 20**2 / 99 + 2 * 10**2 / 19.96) / 2
+    error = math.sqrt(scatter * 0.006 * 0.994 * 2 / 20_000)
+    z = 0.008 / error
+    # the tail of t on 2 degrees of freedom, in closed form
+    assert by["cmv"]["p"] == pytest.approx(0.5 - 0.5 * z / math.sqrt(2 + z**2), rel=1e-9)
 
 
 def test_people_are_compared_not_wells() -> None:
@@ -117,3 +123,30 @@ def test_patients_beside_donors(patients, donors, p) -> None:
     table = pl.DataFrame(rows, schema=["stimulus", "role", "person", "net"], orient="row")
     found = compare_people(table, value="net", role="role", person="person")["p"][0]
     assert found == (None if p is None else pytest.approx(p, rel=1e-4))
+
+
+@pytest.mark.parametrize(("effect", "low", "high"), [(1.0, 0.0, 0.1), (3.0, 0.85, 1.0)])
+def test_wells_that_scatter_do_not_make_responses(effect, low, high) -> None:
+    # truth: 0.3 % at rest, wells scatter by 30 %; Fisher's test alone calls a quarter responders
+    random = np.random.default_rng(6)
+    rows = []
+    for n in range(150):
+        for stimulus, factor in (("none", 1.0), ("cmv", effect)):
+            share = 0.003 * factor * random.gamma(1 / 0.3**2, 0.3**2, 3)
+            rows += [
+                (f"P{n}", "patient", 0, stimulus, r + 1, int(random.binomial(20_000, p)), 20_000)
+                for r, p in enumerate(share)
+            ]
+    summary = summarize_responses(read_stimulation(wells(*rows)))
+    assert low <= summary["responds"].mean() <= high
+
+
+def test_wells_that_scatter_as_counting_does_keep_the_exact_test() -> None:
+    # 36 of 3,000 against 18 of 3,000: the hypergeometric tail, term by term
+    rows = [("P1", "patient", 0, "none", r, 6, 1000) for r in (1, 2, 3)]
+    rows += [("P1", "patient", 0, "cmv", r, 12, 1000) for r in (1, 2, 3)]
+    p = summarize_responses(read_stimulation(wells(*rows)))["p"].item()
+    expected = sum(
+        math.comb(3000, k) * math.comb(3000, 54 - k) / math.comb(6000, 54) for k in range(36, 55)
+    )
+    assert p == pytest.approx(expected, rel=1e-9)

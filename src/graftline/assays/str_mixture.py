@@ -15,6 +15,8 @@ _STUTTER_POSITIONS = 4
 _MOST_STUTTER = 0.25
 # Share of a locus's area below which scatter no longer shrinks with the peak.
 _SCATTER_FLOOR = 0.03
+# Scatter of stutter from allele to allele, in units of the scatter of a peak of that size.
+_SCATTER_OF_STUTTER = 3.0
 # Scatter of peaks near the smallest that software reports, as a share of them.
 _SCATTER_OF_SMALL = 0.3
 # Software reports peaks down to a hundredth or a tenth of a locus's area.
@@ -96,7 +98,7 @@ def joint_shares(
         for locus in loci.values():
             fitted, expected = _fitted(locus, stutter, shares)
             areas = locus.areas if dropout is None else _completed(locus, fitted, dropout)
-            weight = 1 / (fitted + _SCATTER_FLOOR)
+            weight = 1 / _scatter(locus, stutter, shares, fitted)
             rows.append(weight[:, None] * expected)
             wanted.append(weight * areas / areas.sum())
         # A heavy row makes the shares sum to 1; non-negative least squares does the rest.
@@ -189,7 +191,7 @@ def odd_loci(
 def alone(locus: Locus, stutter: Stutter, shares: Floats) -> float | None:
     """Donors' percent by one locus, not cut at 0 and 100; none where it cannot tell all apart."""
     fitted, _ = _fitted(locus, stutter, shares)
-    weight = 1 / (fitted + _SCATTER_FLOOR)
+    weight = 1 / _scatter(locus, stutter, shares, fitted)
     expected = _expected(locus, stutter)
     solved = np.linalg.lstsq(weight[:, None] * expected, weight * locus.areas, rcond=None)[0]
     if np.linalg.matrix_rank(locus.copies) < locus.copies.shape[1] or solved.sum() <= 0:
@@ -200,7 +202,7 @@ def alone(locus: Locus, stutter: Stutter, shares: Floats) -> float | None:
 def residual(locus: Locus, stutter: Stutter, shares: Floats) -> float:
     """Root mean square misfit of a locus, each peak against what is expected of it."""
     fitted, _ = _fitted(locus, stutter, shares)
-    away = (locus.areas / locus.areas.sum() - fitted) / (fitted + _SCATTER_FLOOR)
+    away = (locus.areas / locus.areas.sum() - fitted) / _scatter(locus, stutter, shares, fitted)
     return float(np.sqrt((away**2).mean()))
 
 
@@ -254,6 +256,13 @@ def _fitted(locus: Locus, stutter: Stutter, shares: Floats) -> tuple[Floats, Flo
     expected = _expected(locus, stutter)
     total = float((expected @ shares).sum())
     return np.asarray(expected @ shares / total), expected / total
+
+
+def _scatter(locus: Locus, stutter: Stutter, shares: Floats, fitted: Floats) -> Floats:
+    """Scatter of each allele's share, relative: of the peak itself and of the stutter in it."""
+    added = stutter.back * locus.longer + stutter.forward * locus.shorter
+    part = added @ shares / (_expected(locus, stutter) @ shares).sum()
+    return np.asarray(np.hypot(fitted + _SCATTER_FLOOR, _SCATTER_OF_STUTTER * part))
 
 
 def _completed(locus: Locus, fitted: Floats, dropout: Dropout) -> Floats:

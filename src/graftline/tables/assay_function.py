@@ -43,7 +43,8 @@ def responses_table(study: FunctionStudy) -> ReportTable:
         footnotes=(
             "Net: percent of the parent gate that responds, minus the mean of the unstimulated "
             "wells of the person and day; it may be negative. p: Fisher's exact test of pooled "
-            "events, one-sided.",
+            "events, one-sided, or the t-test by the scatter of replicate wells where they "
+            "scatter more than counting explains. Single wells cannot show that.",
         ),
     )
 
