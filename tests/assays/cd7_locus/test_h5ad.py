@@ -132,6 +132,14 @@ def test_cd7_under_other_names(tmp_path: Path, columns: dict[str, list[str]]) ->
     ]
 
 
+def test_genes_without_a_symbol_are_passed_over(tmp_path: Path) -> None:
+    path = with_var(tmp_path / "a.h5ad", index=["a", "b", "c"])
+    with h5py.File(path, "a") as file:
+        symbols = file["var"].create_group("symbol")
+        symbols["categories"], symbols["codes"] = ["CD7"], np.array([-1, 0, -1], np.int8)
+    assert read_cells(path)["value"].to_list() == [0, 2.5, 1.5, 0]
+
+
 def test_an_antibody_of_the_same_name_is_not_the_gene(tmp_path: Path) -> None:
     # CITE-seq: 10x writes genes and antibodies into one matrix, told apart by feature_types
     twice = ["CD7", "CD7", "CD34"]

@@ -36,8 +36,8 @@ def read_cells(
     """One gene's values and the named annotations of every cell of an h5ad file.
 
     Reads only that gene's column: the matrix may be dense, CSR or CSC. The gene is looked for in
-    the index of ``var``, then in its columns of text; CD7 also by its Ensembl accession, with or
-    without a version.
+    the index of ``var``, then in its columns of text; CD7 also by its Ensembl accession. Accessions
+    are the same in all their versions.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def _gene_place(path: Path, genes: Any, gene: str) -> tuple[int, list[Problem]]:
     texts = (_text_column(genes, key) for key in genes if key != genes.attrs.get("_index"))
     for found in (names, *texts):
         places = [n for n, name in enumerate(found) if name == gene]
-        places = places or (_by_accession(found) if gene == CD7.name else [])
+        places = places or _by_accession(found, CD7_ACCESSION if gene == CD7.name else gene)
         if len(places) > 1:
             places = _of_expression(genes, places) or places
         if len(places) > 1:
@@ -153,8 +153,11 @@ def _gene_place(path: Path, genes: Any, gene: str) -> tuple[int, list[Problem]]:
     return 0, [Problem(path.name, f"a gene {gene}", remedy, found=", ".join(near))]
 
 
-def _by_accession(names: Sequence[str]) -> list[int]:
-    return [n for n, name in enumerate(names) if name.split(".")[0] == CD7_ACCESSION]
+def _by_accession(names: Sequence[str | None], accession: str) -> list[int]:
+    """Places of an accession of Ensembl, whatever its version."""
+    if not accession.startswith("ENS"):
+        return []
+    return [n for n, name in enumerate(names) if (name or "").split(".")[0] == accession]
 
 
 def _of_expression(genes: Any, places: Sequence[int]) -> list[int]:
