@@ -336,10 +336,6 @@ def terminal_tables(
     return told or (replace(gates_table(study), footnotes=()),)
 
 
-def _who(row: Mapping[str, Any]) -> tuple[str, str]:
-    return row["patient"] or "", _sample(row)
-
-
 def _terminal_t_cells(study: FlowStudy) -> ReportTable:
     table = study.t_cells.sort("patient", "day", "sample", nulls_last=True)
     rows = []
@@ -347,14 +343,14 @@ def _terminal_t_cells(study: FlowStudy) -> ReportTable:
         counts = (row["car_negative_events"], row["cd7_positive_events"])
         share = row["cd7_positive_percent"]
         cells = (
-            *_who(row),
+            _sample(row),
             *("" if n is None else f"{n:,}" for n in counts),
             "" if share is None else number(share),
             *(_plain_per_ul(row, name) for name in ("cd7_positive", "cd7_negative", "car_t")),
         )
-        rows.append(TableRow(cells))
+        rows.append(TableRow(cells, _group(row)))
     columns = (
-        *_text_columns("Patient", "Sample"),
+        *_text_columns("Sample"),
         TableColumn(f"CAR{MINUS} T"),
         TableColumn("CD7+"),
         TableColumn("%"),
@@ -377,18 +373,19 @@ def _terminal_mrd(study: FlowStudy) -> ReportTable:
     rows = [
         TableRow(
             (
-                *_who(row),
+                _sample(row),
                 row["label"],
                 f"{row['mrd_events']:,}",
                 f"{row['nucleated_events']:,}",
                 significant(100 * row["fraction"]),
                 significant(100 * row["limit_of_detection"]),
-            )
+            ),
+            _group(row),
         )
         for row in table.to_dicts()
     ]
     columns = (
-        *_text_columns("Patient", "Sample", "MRD"),
+        *_text_columns("Sample", "MRD"),
         *(TableColumn(label) for label in ("Events", "Of nucleated", "%", "Detects from %")),
     )
     return ReportTable("flow-mrd", "Residual disease", columns, tuple(rows), table)

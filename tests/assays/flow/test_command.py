@@ -30,7 +30,7 @@ def test_a_sheet_gives_a_page_tables_figures_and_rows_of_the_trial(
 ) -> None:
     result = run(sheet, "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert "P01      day 0" in result.output
+    assert " Patient P01\n day 0" in result.output
     assert "negative, low" in result.output
     names = {p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.*")}
     for name in (

@@ -12,6 +12,7 @@ import pytest
 from graftline.assays.flow.sample import FlowThresholds
 from graftline.assays.flow.study import FlowStudy, flow_study
 from graftline.assess import lymphocytes, mrd
+from graftline.figures.assays_flow import draw_car_gates
 from graftline.problems import InputError, Severity
 from graftline.report.assay_flow import flow_section
 from graftline.report.assay_page import write_trial_rows
@@ -304,3 +305,28 @@ def test_figures_and_tables_hold_every_sample(study: FlowStudy) -> None:
     shown = [p.cd7_t for p in study.panels if p.cd7_t is not None]
     assert shown[0].threshold == 0.5
     assert shown[0].values.size == 610
+
+
+def test_panels_of_a_course_fill_their_rows_and_name_the_patient_once(study: FlowStudy) -> None:
+    blood = [p for p in study.panels if p.car is not None and p.row.specimen == "blood"]
+    first = [p for p in blood if p.row.patient == "P01"]
+    # Six samples of one patient and four of the other: rows of three, and of three and one.
+    course = [
+        replace(p, row=replace(p.row, patient="A-LONG-NAME", day=float(d)))
+        for d, p in enumerate([*first, *first[:2]])
+    ]
+    figure = draw_car_gates([*course, *[p for p in blood if p.row.patient == "P02"]])
+    assert figure is not None
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    titles = [axes.get_title(loc="left") or axes.get_title() for axes in shown]
+    assert titles == [
+        "A-LONG-NAME\nday 0",
+        *(f"day {d}" for d in range(1, 6)),
+        "P02\nday 0",
+        "day 5",
+        "day 8",
+        "day 12",
+    ]
+    # Numbers stand below the lowest panel of each column, also where the last row is shorter.
+    numbered = [any(label.get_text() for label in axes.get_xticklabels()) for axes in shown]
+    assert numbered == [False] * 7 + [True] * 3
