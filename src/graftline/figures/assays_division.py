@@ -43,7 +43,7 @@ def draw_division_overlays(
         for axes, subject in zip(grid, subjects, strict=False):
             own = _first_wells([one for one in judged if one.well.subject == subject])
             wells = {one.well.stimulus: one.well.cfse for one in own if one.well.stimulus != "none"}
-            edges = _edges([at_rest[subject], *wells.values()])
+            edges = _edges([at_rest[subject], *wells.values()], own)
             rest = _scaled_counts(at_rest[subject], edges)
             axes.fill_between(2 ** edges[:-1], rest, step="post", color=LIGHT, label="unstimulated")
             for stimulus, values in wells.items():
@@ -66,7 +66,7 @@ def draw_division_overlays(
 def draw_division_fits(judged: Sequence[JudgedWell], *, columns: int = 3, most: int = 24) -> Figure:
     """A panel per subject and stimulus: events, the fitted generations with numbers, their sum."""
     shown = [one for one in _first_wells(judged) if one.well.stimulus != "none"][:most]
-    edges = _edges([one.well.cfse for one in shown])
+    edges = _edges([one.well.cfse for one in shown], shown)
     with themed():
         figure, grid = _panels(len(shown), columns, 1.9)
         for axes, one in zip(grid, shown, strict=False):
@@ -163,9 +163,12 @@ def _logs(values: Floats) -> Floats:
     return np.asarray(np.log2(values[np.isfinite(values) & (values > 0)]))
 
 
-def _edges(values: Sequence[Floats]) -> Floats:
+def _edges(values: Sequence[Floats], judged: Sequence[JudgedWell] = ()) -> Floats:
+    """Bins from the dimmest to the brightest events; debris below the last peak is not shown."""
     logs = np.concatenate([_logs(v) for v in values])
     low, high = np.quantile(logs, [0.0005, 0.9995]) if logs.size else (0.0, 1.0)
+    if judged:
+        low = max(low, min(float(np.log2(one.fit.peaks[-1])) for one in judged) - 1)
     return np.asarray(np.arange(low - 0.5, high + 0.5 + 1 / _BINS, 1 / _BINS))
 
 

@@ -104,7 +104,7 @@ def _missing(study: MlrStudy) -> tuple[str, ...]:
         sentences.append(f"Figures show the first {MOST_PANELS} of {subjects} people.")
     doubted = study.wells.filter(
         pl.col("flags").is_not_null(),
-        (pl.col("stimulus") != "none") | (pl.col("flags") != "too_few_divided"),
+        (pl.col("stimulus") != "none") | ~pl.col("flags").is_in(["too_few_divided", "imprecise"]),
     )
     if doubted.height:
         count = "1 well has" if doubted.height == 1 else f"{doubted.height} wells have"

@@ -174,9 +174,10 @@ def _with_spread(value: float | None, spread: float | None = None, *, digits: in
     """A value with its error or SD in brackets, where it has one."""
     if value is None:
         return NOT_IDENTIFIABLE
-    return number(value, digits=digits) + (
-        f" ({number(spread, digits=digits)})" if spread is not None else ""
-    )
+    # a small index with its error would both be printed as nothing
+    digits += int(digits == 2 and abs(value) < 0.1)
+    shown = number(value, digits=digits)
+    return shown if spread is None else f"{shown} ({number(spread, digits=digits)})"
 
 
 def _flags(row: Mapping[str, Any]) -> str:
