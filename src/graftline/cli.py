@@ -223,7 +223,7 @@ def simulate(
                 cluster=cluster,
                 progress=lambda p: step(say_progress(p)),
             )
-        click.echo(f"{patients} virtual patients in {len(done.parts)} parts in {out}.")
+        click.echo(f"{patients:,} virtual patients in {len(done.parts)} parts in {out}.")
         failures, assumed = done.failures, done.assumed
     else:
         from graftline.simulate.trial import simulate_folder
@@ -231,7 +231,7 @@ def simulate(
         with progress("Simulating"):
             one = simulate_folder(protocol, patients, seed, out, like=like)
         failures, assumed = one.failures, one.assumed
-        click.echo(f"{patients} virtual patients in {out}. Next: graftline report {out}")
+        click.echo(f"{patients:,} virtual patients in {out}. Next: graftline report {out}")
     for line in assumed:
         click.echo(f"Assumed: {line}")
     for line in failures:

@@ -65,7 +65,8 @@ cd7 = _sheet_command(
     """CD7 at relapse: ATAC signal, variants in its exons, clusters of single cells.
 
     SHEET has a row per file (columns file, kind: atac, vcf or h5ad, patient, time;
-    docs/trial-folder.md). Coordinates are GRCh38. Needs: pip install "graftline[genomics]".""",
+    docs/trial-folder.md). Coordinates are GRCh38. VCF and h5ad files need:
+    pip install "graftline[genomics]".""",
 )
 
 
