@@ -71,6 +71,11 @@ def test_intensities_said_to_be_logarithms_are_told(tmp_path: Path, scale: str) 
     assert "write linear" in caught.value.problems[0].remedy
 
 
+def test_a_well_without_events_is_a_header_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("CFSE\n")
+    assert read_intensities(tmp_path / "a.csv")[0].size == 0
+
+
 def test_channels_of_an_analogue_cytometer_are_four_decades(tmp_path: Path) -> None:
     # 1,024 channels over 4 decades: 256 channels are a factor of 10
     path = tmp_path / "a.csv"

@@ -157,7 +157,8 @@ def _table_columns(path: Path) -> dict[str, list[str]]:
     except (OSError, UnicodeDecodeError):
         lines = []
     single = bool(lines) and not any(mark in lines[0] for mark in "\t;,")
-    if single and len(lines) > 1:
+    if single:
+        # a header alone is a well without events
         return {lines[0].strip().strip('"'): [line.strip() for line in lines[1:]]}
     table = open_table_file(path)
     try:

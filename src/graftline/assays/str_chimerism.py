@@ -136,6 +136,7 @@ def estimate_chimerism(
         table,
         (
             *problems,
+            *_without_own(known, people, sample),
             *_dropped_out(known, shares, dropout, people, sample),
             *_odd(without, donor, table, sample),
         ),
@@ -170,6 +171,21 @@ def _odd(
             + (f", {alone[locus]:.1f} % by it alone" if alone[locus] is not None else ""),
         )
         for locus in odd_loci(without, donor)
+    ]
+
+
+def _without_own(loci: Mapping[str, Locus], people: Sequence[str], sample: str) -> list[Problem]:
+    """People who show only in the balance of peaks that others have too."""
+    return [
+        Problem(
+            sample,
+            f"a locus at which only {person} has an allele",
+            f"a few percent of {person} cannot be told from none: type more loci",
+            Severity.WARNING,
+            found="none",
+        )
+        for n, person in enumerate(people)
+        if missing_alleles(loci, n)[1] == 0
     ]
 
 
