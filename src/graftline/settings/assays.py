@@ -127,7 +127,7 @@ _MLR = (
         None,
         "Of unlabelled cells.",
         low=0,
-        otherwise="from the sheet's wells unlabelled, else from the crowding of late generations",
+        otherwise="from the sheet's wells unlabelled, else fitted with the generations",
         metavar="INTENSITY",
     ),
 )
