@@ -90,6 +90,12 @@ def test_a_halved_step_is_no_maximum():
         stats.cox([3, 4, 5, 2, 5, 1, 5], [0, 1, 1, 1, 0, 0, 1], x, start=start)
 
 
+# Whoever entered last had each event: so far out the likelihood is flat to the last digit.
+def test_a_flat_likelihood_is_no_maximum():
+    with pytest.raises(SeparationError, match="coefficient of x1 runs to infinity"):
+        stats.cox([7, 4, 6], [0, 1, 1], [3.15, 3.9, 5.15], start=[3.15, 3.9, 5.15])
+
+
 def test_a_limit_beyond_all_numbers_is_infinite():
     fit = stats.cox([0.5, 0.5], [1, 1], [1.429494960235201, 1.428510149498043])
     assert fit.to_frame()["upper"].to_list() == [np.inf]

@@ -105,6 +105,8 @@ def _log_subsets(
                 first[k, a] += u * (first[k - 1, a] + x[i, a] * below)
             sums[k] += u * below
     mean, square = np.zeros(p), np.zeros((p, p))
+    if not sums[size] > 0.0:  # coefficients so large that every product is below any number
+        return np.inf, mean, square
     for a in range(p):
         mean[a] = first[size, a] / sums[size]
         for b in range(a + 1):

@@ -301,6 +301,9 @@ def maximise(
         here = there
         longest = float(np.max(np.abs(step)))
         if newton < _STILL:  # a step made this short by halving is no sign of a maximum
+            flat = np.diag(here.information) <= _SINGULAR * np.diag(at_zero.information)
+            if np.any(flat):  # so far out that the likelihood no longer bends
+                raise SeparationError(_separation(flat.astype(np.float64), names))
             return Maximum(coef, here, at_zero, iteration)
         if longest > _RUNAWAY_STEP and abs(gain) < 1e-7 * max(1.0, 1e-3 * abs(here.value)):
             raise SeparationError(_separation(step, names))
