@@ -155,7 +155,8 @@ def _singlets(sample: FlowSample, area: str, height: str) -> list[str]:
     x, y = channel_values(sample, area), channel_values(sample, height)
     with np.errstate(all="ignore"):
         ratio = y / x
-    known = np.isfinite(ratio) & (np.abs(x) < _HIGHEST_RANGE) & (np.abs(y) < _HIGHEST_RANGE)
+    # NaN and what is infinite are not below either.
+    known = np.all([np.abs(part) < _HIGHEST_RANGE for part in (x, y, ratio)], axis=0)
     if not known.any():
         return []
     slopes = np.quantile(ratio[known], [0.02, 0.995])
