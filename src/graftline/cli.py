@@ -69,7 +69,7 @@ def check(trial: Path, privacy: bool, as_json: bool) -> None:
             problems = check_privacy(trial)
         else:
             read, problems = inspect_trial(trial)
-            if (trial / "assays").is_dir():
+            if (trial / "assays").exists():
                 from graftline.report.assays import inspect_assays
 
                 found = inspect_assays(trial, read, progress=step)
