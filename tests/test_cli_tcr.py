@@ -97,7 +97,7 @@ FILES: dict[str, tuple[bytes, int, str]] = {
     "stops.tsv": (text(airr_line("CASF", 3), airr_line("CA*F", 2)), 0, "stop in cdr3"),
     "columns.tsv": (b"a\tb\n1\t2\n", 2, "the columns of an AIRR Rearrangement"),
     "one.tsv": (b"abc\n1\n", 2, "columns separated by"),
-    "header.tsv": (text(), 1, "clone counts in one of"),
+    "header.tsv": (text(), 1, "at least one row of data"),
     "half.tsv": (GOOD + b"x\tTRB\tTRBV", 1, "row 6, column duplicate_count"),
     "latin.tsv": (GOOD + airr_line("CASWF", 2).replace("V9", "V9ä").encode("cp1252"), 0, "latin"),
     "utf16.tsv": (GOOD.decode().encode("utf-16"), 2, "UTF-16"),
