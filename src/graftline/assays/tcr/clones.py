@@ -134,7 +134,8 @@ def _grouped(
         rows.group_by("kind").agg(pl.col("faults", *calls).first()),
     )
     status = _status(locus=locus, productive=productive).alias("status")
-    described = kinds.select("kind", "faults", *rearrangements.described)
+    called = kinds.with_columns(rearrangements.genes)
+    described = called.select("kind", "faults", "v_gene", "j_gene", *rearrangements.described)
     return groups, described.with_columns(status).drop("faults", "productive")
 
 

@@ -37,10 +37,10 @@ class Rearrangements:
 
     ``rows`` has ``junction, junction_aa, count`` and, as the file spells them, the columns named
     in ``calls``. ``count`` is NaN where the file's value is missing, negative or not a whole
-    number: a NaN never becomes a number. ``described`` makes of the calls ``sample, locus, v_gene,
-    j_gene, productive`` (null where the file does not say) and ``conflict`` (the V gene is not of
-    the locus stated). A file of millions of rows has a few thousand different calls, so they are
-    described once each, not once a row.
+    number: a NaN never becomes a number. ``genes`` make of the calls ``v_gene, j_gene``, and
+    ``described`` of both ``sample, locus, productive`` (null where the file does not say) and
+    ``conflict`` (the V gene is not of the locus stated). A file of millions of rows has a few
+    thousand different calls, so they are described once each, not once a row.
     """
 
     table: TableFile
@@ -48,6 +48,7 @@ class Rearrangements:
     count_column: str
     rows: pl.LazyFrame
     calls: tuple[str, ...]
+    genes: tuple[pl.Expr, ...]
     described: tuple[pl.Expr, ...]
     problems: tuple[Problem, ...]
 
@@ -100,20 +101,15 @@ def scan_rearrangements(
         problems.append(_not_utf8(table))
     problems += _unknown_words(table, first, columns)
     stem = table.path.name.removesuffix(".gz").rsplit(".", 1)[0]
+    genes = tuple(_gene(letter, calls).alias(f"{letter}_gene") for letter in "vj")
     described = (
         _sample(calls, named=sample, otherwise=stem),
-        *_described(calls),
-    )
-    return Rearrangements(table, spoken.name, counted, rows, calls, described, tuple(problems))
-
-
-def _described(calls: Collection[str]) -> tuple[pl.Expr, ...]:
-    return (
         _locus(calls).alias("locus"),
-        _gene("v", calls).alias("v_gene"),
-        _gene("j", calls).alias("j_gene"),
         _productive(calls).alias("productive"),
         _conflict(calls).alias("conflict"),
+    )
+    return Rearrangements(
+        table, spoken.name, counted, rows, calls, genes, described, tuple(problems)
     )
 
 
@@ -185,12 +181,12 @@ def _gene(letter: str, calls: Collection[str]) -> pl.Expr:
 
 def _locus(calls: Collection[str]) -> pl.Expr:
     stated = locus_name(_call("locus", calls))
-    return pl.coalesce(stated, *(_gene(letter, calls).str.head(3) for letter in "vj"))
+    return pl.coalesce(stated, pl.col("v_gene").str.head(3), pl.col("j_gene").str.head(3))
 
 
 def _conflict(calls: Collection[str]) -> pl.Expr:
     stated = locus_name(_call("locus", calls))
-    return (~_gene("v", calls).str.starts_with(stated)).fill_null(value=False)
+    return (~pl.col("v_gene").str.starts_with(stated)).fill_null(value=False)
 
 
 def _sequence(columns: dict[str, str], meaning: str, *, upper: bool) -> pl.Expr:
