@@ -50,7 +50,7 @@ FLOW = (
 def run() -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder:
         rows: list[dict[str, object]] = []
-        for size, repeat in ((1_000_000, 5), (10_000_000, 3)):
+        for size, repeat in ((1_000_000, 9), (10_000_000, 3)):
             path = write_repertoires(Path(folder) / f"{size}.tsv", size)
             works = OWN if size > 1_000_000 else OWN + PEERS
             rows += [

@@ -124,13 +124,15 @@ def _grouped(
     DataFrame [kind, sample, locus, v_gene, j_gene, conflict, status]
     """
     calls = rearrangements.calls
-    rows = rearrangements.rows.with_columns(_faults(key, productive).alias("faults"))
-    rows = rows.with_columns(_hash_of(*calls, "faults").alias("kind"))
+    faults = _faults(key, productive)
+    rows = rearrangements.rows.select(
+        _hash_of(calls, faults).alias("kind"), sequence, "count", faults.alias("faults"), *calls
+    )
     groups, kinds = _collect(
         rearrangements,
-        rows.select("kind", sequence, "count")
-        .group_by("kind", sequence.meta.output_name())
-        .agg(pl.col("count").sum(), pl.len().alias("rows")),
+        rows.group_by("kind", sequence.meta.output_name()).agg(
+            pl.col("count").sum(), pl.len().alias("rows")
+        ),
         rows.group_by("kind").agg(pl.col("faults", *calls).first()),
     )
     status = _status(locus=locus, productive=productive).alias("status")
@@ -152,9 +154,10 @@ def _faults(key: CloneKey, productive: Literal["only", "all"]) -> pl.Expr:
     return keyless + signs + amino_acids.is_null().cast(pl.UInt8) * _NO_AMINO_ACIDS
 
 
-def _hash_of(*names: str) -> pl.Expr:
+def _hash_of(calls: Sequence[str], faults: pl.Expr) -> pl.Expr:
     # Odd factors, so that one column's value does not stand for another's.
-    return reduce(add, (pl.col(name).hash(n) * (2 * n + 1) for n, name in enumerate(names)))
+    parts = (pl.col(name).hash(n) * (2 * n + 1) for n, name in enumerate(calls))
+    return reduce(add, parts, faults.cast(pl.UInt64) * 0x9E3779B97F4A7C15)
 
 
 def _status(*, locus: str | None, productive: Literal["only", "all"]) -> pl.Expr:

@@ -44,6 +44,7 @@ def _imgt_name(vendor: pl.Expr) -> pl.Expr:
     )
 
 
-def locus_name(call: pl.Expr) -> pl.Expr:
-    """Locus from a gene call or as stated: ``TRBV6-2``, ``TCRBV06-02``, ``TCRB`` give ``TRB``."""
-    return gene_name(call).str.slice(0, 3)
+def locus_name(stated: pl.Expr) -> pl.Expr:
+    """Locus as stated: ``TRB``, ``trb`` and ``TCRB`` give ``TRB``."""
+    told = stated.str.strip_chars().str.to_uppercase()
+    return told.str.replace("TCR", "TR", literal=True).str.head(3)
