@@ -158,7 +158,7 @@ def diversity_table(study: TcrStudy) -> ReportTable:
             _undefined(row["hill_0"], digits=0),
             *(_significant(row[f"hill_{q}"]) for q in (1, 2)),
             estimate_interval(*chao, digits=0) if row["chao1"] is not None else _UNDEFINED,
-            _significant(row["ace"]),
+            _undefined(row["ace"], digits=0),
             _undefined(row["d50_clones"], digits=0),
             _undefined(row["d50_percent"], digits=2),
             _undefined(row["d50_complement"]),
