@@ -50,6 +50,23 @@ def test_below_quantification_stays_a_limit(folder):
     assert any("read that way" in p.remedy for p in problems)
 
 
+# Laboratories export an empty result, the word and the limit; the value is the limit by its
+# definition (labs.csv: "for a result below or above the limit, the limit").
+def test_an_empty_value_below_is_the_lower_limit_beside_it(folder):
+    (folder / "viral.csv").write_text(
+        "patient,day,virus,value,unit,quantification,lloq\n"
+        "A01,20,CMV,,IU/mL,Below,34.5\n"
+        "A01,30,CMV,340,IU/mL,,34.5\n"
+        "A01,40,CMV,,IU/mL,below,\n"
+    )
+    trial, problems = inspect_trial(folder)
+    assert trial["viral"]["value"].to_list() == [34.5, 340.0, None]
+    assert trial["viral"]["quantification"].to_list() == ["below", None, "below"]
+    said = [p for p in problems if p.column == "value"]
+    assert [(p.row, p.severity) for p in said] == [(2, Severity.WARNING), (4, Severity.ERROR)]
+    assert "the lower limit in lloq is taken (1 rows)" in said[0].remedy
+
+
 def test_a_limit_with_a_decimal_comma_is_not_guessed(folder):
     path = folder / "labs.csv"
     path.write_text(path.read_text() + 'A01,9,anc,"<0,2",1e9/L,,\n')

@@ -60,6 +60,7 @@ def cast_table(raw: RawTable, *, decimal: str = ".") -> tuple[pl.DataFrame, list
     with_patient = (
         text if "patient" in text.columns else text.with_columns(patient=pl.lit(None, pl.String))
     )
+    with_patient = _take_limits(with_patient, declared, findings)
     series: dict[str, pl.Series] = {"row": text["row"].cast(pl.UInt32)}
     for column in declared.columns:
         if column.name not in text.columns:
@@ -323,6 +324,28 @@ def _whole(
         .to_series()
     )
     return whole.cast(pl.Int64)
+
+
+def _take_limits(text: pl.DataFrame, declared: Table, findings: Findings) -> pl.DataFrame:
+    """Where a result is below and its value empty, the lower limit beside it is the value."""
+    needed = {"value", "quantification", "lloq"}
+    if not needed <= {*declared.names} & {*text.columns}:
+        return text
+    below = _normal(pl.col("quantification").cast(pl.String)) == "below"
+    taken = text.select(
+        below & pl.col("value").is_null() & pl.col("lloq").is_not_null()
+    ).to_series()
+    if not taken.fill_null(value=False).any():
+        return text
+    findings.rows(
+        bad_rows(text, text["value"], taken).head(1),
+        "value",
+        'the limit in value where quantification is "below"',
+        f"the lower limit in lloq is taken ({int(taken.sum())} rows)",
+        severity=Severity.WARNING,
+    )
+    limit = pl.col("lloq").cast(text.schema["value"])
+    return text.with_columns(value=pl.when(taken).then(limit).otherwise(pl.col("value")))
 
 
 def _limit_pattern(decimal: str) -> str:

@@ -100,7 +100,9 @@ def check_bounds(frame: pl.DataFrame, declared: Table, findings: Findings) -> No
                 bad_rows(with_patient, values, outside),
                 column.name,
                 _between(low, high, column.unit),
-                "correct the value; leave it empty where it is not known",
+                "correct the value, or remove the row"
+                if column.required
+                else "correct the value; leave it empty where it is not known",
             )
         if column.plausible is not None:
             odd = ((values < column.plausible[0]) | (values > column.plausible[1])).fill_null(
