@@ -46,14 +46,11 @@ def quadratic_form(score: FloatArray, variance: FloatArray) -> tuple[FloatArray,
 
 
 def wald_test(coef: FloatArray, variance: FloatArray) -> ChiSquare:
-    """Test that all coefficients are 0; of those alone whose robust variance is not 0.
+    """Test that all coefficients are 0.
 
     Fewer independent patients than covariates leave a robust variance without an inverse; the
-    degrees of freedom are then those it has.
+    degrees of freedom are then those it has. Source: Wald 1943.
     """
     root = np.sqrt(np.diag(variance))
-    varies = root > 0.0
-    unit = root[varies]
-    correlation = variance[np.ix_(varies, varies)] / np.outer(unit, unit)
-    statistic, df = quadratic_form(coef[varies] / unit, correlation) if unit.size else (0.0, 0)
-    return chi_square(float(statistic), int(df)) if df else ChiSquare(float("nan"), 0, float("nan"))
+    statistic, df = quadratic_form(coef / root, variance / np.outer(root, root))
+    return chi_square(float(statistic), int(df))

@@ -55,7 +55,7 @@ def cast_table(raw: RawTable, *, decimal: str = ".") -> tuple[pl.DataFrame, list
     """
     declared = table(raw.table)
     findings = Findings(raw.source.name)
-    text = _trimmed(raw.frame, declared)
+    text = _trimmed(raw.frame)
     _check_header(text, declared, findings)
     with_patient = (
         text if "patient" in text.columns else text.with_columns(patient=pl.lit(None, pl.String))
@@ -76,12 +76,11 @@ def cast_table(raw: RawTable, *, decimal: str = ".") -> tuple[pl.DataFrame, list
     return frame, findings.problems
 
 
-def _trimmed(frame: pl.DataFrame, declared: Table) -> pl.DataFrame:
+def _trimmed(frame: pl.DataFrame) -> pl.DataFrame:
     """Strip text, turn empty text and NA into null; numbers of Parquet files stay numbers."""
     text = [n for n, t in frame.schema.items() if t == pl.Categorical or t == pl.Enum]
     frame = frame.with_columns(pl.col(text).cast(pl.String)) if text else frame
     strings = [n for n, t in frame.schema.items() if t == pl.String]
-    del declared
     stripped = [pl.col(n).str.strip_chars().alias(n) for n in strings]
     frame = frame.with_columns(stripped)
     return frame.with_columns(

@@ -1,4 +1,9 @@
-"""bigWig files: their chromosomes, and the intervals over a region at full resolution."""
+"""bigWig files: their chromosomes, and the intervals over a region at full resolution.
+
+Own code for one reason: pybigtools, the library used before, ends the program on damaged files
+(a panic, or an abort where a length is absurd) instead of raising what could be told to the user.
+Source of the layout: Kent and others 2010, with its supplement.
+"""
 
 import struct
 import zlib
